@@ -142,7 +142,7 @@ begin_packet (struct packet_decoder *decoder, uint32_t id)
 {
   decoder->layout = packet_layout_find (id);
   if (decoder->layout == NULL)
-    return fail (decoder, "unknown packet id %lu", (unsigned long)id);
+    return fail (decoder, "unknown packet id %lu", (unsigned long) id);
   if ((decoder->layout->sender & decoder->senders) == 0)
     return fail (decoder, "%s is not a packet for this end to receive", decoder->layout->name);
   memset (&decoder->packet, 0, sizeof decoder->packet);
@@ -160,11 +160,11 @@ take_memory (struct packet_decoder *decoder, uint64_t size)
   if (size > decoder->total_left)
     {
       fail (decoder, "%s: the strings up to %s need more than %llu bytes in all",
-            decoder->layout->name, field, (unsigned long long)decoder->limits->total_size);
+            decoder->layout->name, field, (unsigned long long) decoder->limits->total_size);
       return NULL;
     }
   decoder->total_left -= size;
-  void *memory = arena_allocate (&decoder->arena, (size_t)size);
+  void *memory = arena_allocate (&decoder->arena, (size_t) size);
   if (memory == NULL)
     fail (decoder, "%s: no memory for %s", decoder->layout->name, field);
   return memory;
@@ -179,20 +179,20 @@ store_number (struct packet_decoder *decoder, uint64_t value)
     case PACKET_TYPE_BOOL:
       if (value > 1)
         return fail (decoder, "%s: %s is %u, and a bool is 0 or 1", decoder->layout->name,
-                     current_field (decoder)->name, (unsigned)value);
-      *(bool *)slot = value != 0;
+                     current_field (decoder)->name, (unsigned) value);
+      *(bool *) slot = value != 0;
       break;
     case PACKET_TYPE_I32:
-      *(int32_t *)slot = (int32_t)(uint32_t)value;
+      *(int32_t *) slot = (int32_t) (uint32_t) value;
       break;
     case PACKET_TYPE_U32:
-      *(uint32_t *)slot = (uint32_t)value;
+      *(uint32_t *) slot = (uint32_t) value;
       break;
     case PACKET_TYPE_I64:
-      *(int64_t *)slot = (int64_t)value;
+      *(int64_t *) slot = (int64_t) value;
       break;
     default:
-      *(uint64_t *)slot = value;
+      *(uint64_t *) slot = value;
       break;
     }
   return end_field (decoder);
@@ -203,7 +203,7 @@ begin_optional (struct packet_decoder *decoder, uint64_t present)
 {
   if (present > 1)
     return fail (decoder, "%s: the presence of %s is %u, and a bool is 0 or 1",
-                 decoder->layout->name, current_field (decoder)->name, (unsigned)present);
+                 decoder->layout->name, current_field (decoder)->name, (unsigned) present);
   if (present == 0)
     return end_field (decoder);
   expect_number (decoder, STAGE_SIZE, 8);
@@ -216,18 +216,18 @@ begin_list (struct packet_decoder *decoder, uint64_t count)
   struct packet_list *list = packet_field_of (&decoder->packet, current_field (decoder));
   if (count > decoder->limits->list_count)
     return fail (decoder, "%s: %s has %llu items, and the limit is %llu", decoder->layout->name,
-                 current_field (decoder)->name, (unsigned long long)count,
-                 (unsigned long long)decoder->limits->list_count);
+                 current_field (decoder)->name, (unsigned long long) count,
+                 (unsigned long long) decoder->limits->list_count);
   list->count = count;
   decoder->item_index = 0;
   if (count == 0)
     return end_field (decoder);
   /* Not counted in the total: list_count bounds it.  */
-  struct packet_bytes *items = arena_allocate (&decoder->arena, (size_t)count * sizeof *items);
+  struct packet_bytes *items = arena_allocate (&decoder->arena, (size_t) count * sizeof *items);
   if (items == NULL)
     return fail (decoder, "%s: no memory for %s", decoder->layout->name,
                  current_field (decoder)->name);
-  memset (items, 0, (size_t)count * sizeof *items);
+  memset (items, 0, (size_t) count * sizeof *items);
   list->items = items;
   expect_number (decoder, STAGE_SIZE, 8);
   return PACKET_NEED_MORE;
@@ -241,7 +241,7 @@ current_bytes (struct packet_decoder *decoder)
   if (current_field (decoder)->type != PACKET_TYPE_LIST_STR)
     return slot;
   const struct packet_list *list = slot;
-  return (struct packet_bytes *)&list->items[decoder->item_index];
+  return (struct packet_bytes *) &list->items[decoder->item_index];
 }
 
 static enum packet_progress
@@ -256,12 +256,12 @@ end_data (struct packet_decoder *decoder)
   else if (decoder->sink.begin == NULL)
     {
       /* The packet's content moves to the arena's life: one packet may have several.  */
-      char *memory = arena_allocate (&decoder->arena, (size_t)bytes->size + 1);
+      char *memory = arena_allocate (&decoder->arena, (size_t) bytes->size + 1);
       if (memory == NULL)
         return fail (decoder, "%s: no memory for %s", decoder->layout->name,
                      current_field (decoder)->name);
       if (bytes->size > 0)
-        memcpy (memory, decoder->content, (size_t)bytes->size);
+        memcpy (memory, decoder->content, (size_t) bytes->size);
       memory[bytes->size] = '\0';
       bytes->data = memory;
     }
@@ -286,7 +286,7 @@ begin_data (struct packet_decoder *decoder, uint64_t size)
       is_content (field->type) ? decoder->limits->bytes_size : decoder->limits->string_size;
   if (size > limit)
     return fail (decoder, "%s: %s is %llu bytes long, and the limit is %llu", decoder->layout->name,
-                 field->name, (unsigned long long)size, (unsigned long long)limit);
+                 field->name, (unsigned long long) size, (unsigned long long) limit);
   bytes->present = true;
   bytes->size = size;
   if (!is_content (field->type))
@@ -298,7 +298,7 @@ begin_data (struct packet_decoder *decoder, uint64_t size)
   else if (decoder->sink.begin != NULL
            && !decoder->sink.begin (decoder->sink.context, &decoder->packet, field, size))
     return fail (decoder, "%s: no room for %llu bytes of %s", decoder->layout->name,
-                 (unsigned long long)size, field->name);
+                 (unsigned long long) size, field->name);
   decoder->stage = STAGE_DATA;
   decoder->data_size = size;
   decoder->data_have = 0;
@@ -312,10 +312,10 @@ advance (struct packet_decoder *decoder)
   uint64_t value = 0;
   for (unsigned i = 0; i < decoder->number_size; i++)
     value = value << 8 | decoder->number[i];
-  switch ((enum stage)decoder->stage)
+  switch ((enum stage) decoder->stage)
     {
     case STAGE_ID:
-      return begin_packet (decoder, (uint32_t)value);
+      return begin_packet (decoder, (uint32_t) value);
     case STAGE_NUMBER:
       return store_number (decoder, value);
     case STAGE_PRESENT:
@@ -332,7 +332,7 @@ advance (struct packet_decoder *decoder)
 static bool
 keep_content (struct packet_decoder *decoder, const char *data, size_t size)
 {
-  size_t have = (size_t)decoder->data_have;
+  size_t have = (size_t) decoder->data_have;
   if (decoder->content_allocated - have < size)
     {
       size_t room = decoder->content_allocated;
@@ -352,7 +352,7 @@ static enum packet_progress
 read_data (struct packet_decoder *decoder, const char *data, size_t size, size_t *used)
 {
   uint64_t missing = decoder->data_size - decoder->data_have;
-  size_t taken = size < missing ? size : (size_t)missing;
+  size_t taken = size < missing ? size : (size_t) missing;
   bool kept = true;
   if (!is_content (current_field (decoder)->type))
     memcpy (decoder->text + decoder->data_have, data, taken);
@@ -374,7 +374,7 @@ read_number (struct packet_decoder *decoder, const char *data, size_t size, size
   size_t missing = decoder->number_size - decoder->number_have;
   size_t taken = size < missing ? size : missing;
   memcpy (decoder->number + decoder->number_have, data, taken);
-  decoder->number_have += (unsigned)taken;
+  decoder->number_have += (unsigned) taken;
   *used += taken;
   return decoder->number_have == decoder->number_size ? advance (decoder) : PACKET_NEED_MORE;
 }

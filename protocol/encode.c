@@ -5,7 +5,7 @@ emit_number (uint64_t value, unsigned size, packet_emit *emit, void *context)
 {
   char bytes[8];
   for (unsigned i = 0; i < size; i++)
-    bytes[i] = (char)(unsigned char)(value >> (8 * (size - 1 - i)));
+    bytes[i] = (char) (unsigned char) (value >> (8 * (size - 1 - i)));
   emit (context, bytes, size);
 }
 
@@ -23,19 +23,19 @@ emit_field (const void *value, enum packet_type type, packet_emit *emit, void *c
   switch (type)
     {
     case PACKET_TYPE_BOOL:
-      emit_number (*(const bool *)value, 1, emit, context);
+      emit_number (*(const bool *) value, 1, emit, context);
       break;
     case PACKET_TYPE_I32:
-      emit_number ((uint32_t) * (const int32_t *)value, 4, emit, context);
+      emit_number ((uint32_t) * (const int32_t *) value, 4, emit, context);
       break;
     case PACKET_TYPE_U32:
-      emit_number (*(const uint32_t *)value, 4, emit, context);
+      emit_number (*(const uint32_t *) value, 4, emit, context);
       break;
     case PACKET_TYPE_I64:
-      emit_number ((uint64_t) * (const int64_t *)value, 8, emit, context);
+      emit_number ((uint64_t) * (const int64_t *) value, 8, emit, context);
       break;
     case PACKET_TYPE_U64:
-      emit_number (*(const uint64_t *)value, 8, emit, context);
+      emit_number (*(const uint64_t *) value, 8, emit, context);
       break;
     case PACKET_TYPE_OPTIONAL_STR:
     case PACKET_TYPE_OPTIONAL_BYTES:
@@ -84,8 +84,8 @@ field_fits (const void *value, enum packet_type type, const struct packet_limits
     case PACKET_TYPE_OPTIONAL_BYTES:
       return items->size <= limits->bytes_size;
     case PACKET_TYPE_LIST_STR:
-      count = ((const struct packet_list *)value)->count;
-      items = ((const struct packet_list *)value)->items;
+      count = ((const struct packet_list *) value)->count;
+      items = ((const struct packet_list *) value)->items;
       if (count > limits->list_count)
         return false;
       break;

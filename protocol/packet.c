@@ -51,13 +51,13 @@ packet_name (uint32_t id)
 void *
 packet_field_of (struct packet *packet, const struct packet_field *field)
 {
-  return (char *)&packet->os_error + field->offset;
+  return (char *) &packet->os_error + field->offset;
 }
 
 const void *
 packet_field_in (const struct packet *packet, const struct packet_field *field)
 {
-  return (const char *)&packet->os_error + field->offset;
+  return (const char *) &packet->os_error + field->offset;
 }
 
 struct packet_bytes
