@@ -1,0 +1,111 @@
+/* longreach-dispatcher: the far side.  It carries out the requests that come on its standard input
+   and answers on its standard output.  */
+
+#include "dispatcher/plain.h"
+#include "dispatcher/request.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum
+{
+  STATUS_USAGE = 2,
+};
+
+static void
+print_help (void)
+{
+  fputs ("Usage: longreach-dispatcher [--debug]\n"
+         "Carry out the requests of the dispatcher protocol that come on standard input,\n"
+         "and answer on standard output.  longreach starts it; a person rarely does.\n"
+         "\n"
+         "  --debug    log each packet by name to standard error\n"
+         "  --help     print this\n"
+         "  --version  print the version\n",
+         stdout);
+}
+
+/* Descriptors 0 to 2 are open, so that nothing else takes their places; what else was inherited is
+   nobody's business here and is not passed on.  */
+static void
+tidy_descriptors (void)
+{
+  int fd;
+  do
+    fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  while (fd >= 0 && fd < 3);
+  if (fd >= 0)
+    close (fd);
+  for (int i = 0; i < 3; i++)
+    {
+      int flags = fcntl (i, F_GETFD);
+      if (flags >= 0 && (flags & FD_CLOEXEC) != 0)
+        fcntl (i, F_SETFD, flags & ~FD_CLOEXEC);
+    }
+  long limit = sysconf (_SC_OPEN_MAX);
+#ifdef HAVE_CLOSE_RANGE
+  if (close_range (3, ~0U, 0) == 0)
+    return;
+#endif
+  for (long i = 3; i < (limit < 0 || limit > 65536 ? 65536 : limit); i++)
+    close ((int) i);
+}
+
+static void
+parse_options (int argc, char **argv)
+{
+  static const struct option options[] = { { "debug", no_argument, NULL, 'd' },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { "version", no_argument, NULL, 'V' },
+                                           { NULL, 0, NULL, 0 } };
+  int option;
+  while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
+    switch (option)
+      {
+      case 'd':
+        debug_enabled = true;
+        break;
+      case 'h':
+        print_help ();
+        exit (0);
+      case 'V':
+        puts ("longreach-dispatcher " PACKAGE_VERSION);
+        exit (0);
+      default:
+        exit (STATUS_USAGE);
+      }
+  if (optind < argc)
+    {
+      fprintf (stderr, "longreach-dispatcher: unexpected argument: %s\n", argv[optind]);
+      exit (STATUS_USAGE);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  tidy_descriptors ();
+  parse_options (argc, argv);
+  if (isatty (0) || isatty (1))
+    {
+      fputs ("longreach-dispatcher: this program speaks a protocol for programs on its standard "
+             "input and output, and one of them is a terminal; see longreach(1)\n",
+             stderr);
+      return STATUS_USAGE;
+    }
+  int status = plain_serve (0, 1);
+  if (status >= 0)
+    return status;
+  /* Whoever waits for us learns which signal it was.  */
+  signal (-status, SIG_DFL);
+  sigset_t none;
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+  raise (-status);
+  return 1;
+}

@@ -1,0 +1,52 @@
+/* What waits to be written to the client.
+
+   Answers are queued whole; their bulk may stand in a spool or in a file, of which no more is read
+   than the client takes.  */
+
+#ifndef DISPATCHER_OUTPUT_H
+#define DISPATCHER_OUTPUT_H
+
+#include "dispatcher/spool.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The bulk of an answer: a spool, or SIZE bytes of FILE from its start.  Handing one to the output
+   hands over what it owns.  */
+struct contents
+{
+  struct spool spool;
+  int file; /* -1: it is the spool */
+  uint64_t size;
+};
+
+#define CONTENTS_EMPTY ((struct contents){ SPOOL_EMPTY, -1, 0 })
+
+void contents_free (struct contents *contents);
+
+enum output_state
+{
+  OUTPUT_FINE,
+  OUTPUT_LOST,   /* nobody reads any more */
+  OUTPUT_BROKEN, /* an answer can't be completed: output_error () says why */
+};
+
+void output_begin (int fd);
+
+/* Add to the end of the queue.  Without memory the output becomes OUTPUT_BROKEN.  */
+void output_bytes (const void *data, size_t size);
+void output_contents (struct contents *contents);
+
+/* Write as much as the client takes now.  */
+enum output_state output_flush (void);
+
+/* Bytes that wait.  */
+uint64_t output_pending (void);
+
+/* The client is gone: forget everything.  */
+void output_lose (void);
+
+const char *output_error (void);
+
+#endif

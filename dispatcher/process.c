@@ -1,0 +1,301 @@
+#include "dispatcher/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum
+{
+  HANG_UP_AFTER = 1000, /* milliseconds from the end of the input */
+  KILL_AFTER = 5000,
+};
+
+static struct process *processes;
+static int64_t ended_at = -1;
+
+/* What the child reports when it can't become the command.  */
+struct report
+{
+  int stage; /* enum process_stage */
+  int errnum;
+};
+
+/* ---- in the child, which may share its parent's memory: system calls only ---- */
+
+/* Not the C library's: those keep all threads of a process alike, and the memory may be the
+   parent's.  */
+static long
+set_groups (size_t count, const gid_t *groups)
+{
+#ifdef SYS_setgroups32
+  return syscall (SYS_setgroups32, count, groups);
+#else
+  return syscall (SYS_setgroups, count, groups);
+#endif
+}
+
+static long
+set_gid (gid_t gid)
+{
+#ifdef SYS_setresgid32
+  return syscall (SYS_setresgid32, gid, gid, gid);
+#else
+  return syscall (SYS_setresgid, gid, gid, gid);
+#endif
+}
+
+static long
+set_uid (uid_t uid)
+{
+#ifdef SYS_setresuid32
+  return syscall (SYS_setresuid32, uid, uid, uid);
+#else
+  return syscall (SYS_setresuid, uid, uid, uid);
+#endif
+}
+
+static enum process_stage
+become (const struct process_setup *setup)
+{
+  umask (setup->umask);
+  if (setup->change_user && set_groups (setup->group_count, setup->groups) != 0)
+    return PROCESS_GROUP;
+  if (setup->change_group && set_gid (setup->gid) != 0)
+    return PROCESS_GROUP;
+  if (setup->change_user && set_uid (setup->uid) != 0)
+    return PROCESS_USER;
+  if (setup->cwd != NULL && chdir (setup->cwd) != 0)
+    return PROCESS_CWD;
+  return PROCESS_STARTED;
+}
+
+static void
+restore_signals (void)
+{
+  struct sigaction action = { .sa_handler = SIG_DFL };
+  sigset_t none;
+  for (int i = 1; i < NSIG; i++)
+    sigaction (i, &action, NULL);
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
+/* Try each of CANDIDATES as execvp would, but for its fall-back on a shell.  Returns the errno.  */
+static int
+execute (char *const *candidates, const char *const *command)
+{
+  extern char **environ;
+  int denied = 0;
+  int errnum = ENOENT;
+  for (; *candidates != NULL; candidates++)
+    {
+      execve (*candidates, (char *const *) command, environ);
+      errnum = errno;
+      if (errnum == EACCES)
+        denied = EACCES;
+      else if (errnum != ENOENT && errnum != ENOTDIR && errnum != ENAMETOOLONG)
+        return errnum;
+    }
+  return denied != 0 ? denied : errnum;
+}
+
+__attribute__ ((__noreturn__)) static void
+run_child (const struct process_setup *setup, char *const *candidates, int report_fd)
+{
+  struct report report;
+  setpgid (0, 0);
+  restore_signals ();
+  if (dup2 (setup->input, 0) < 0 || dup2 (setup->output, 1) < 0 || dup2 (setup->error, 2) < 0)
+    report = (struct report){ PROCESS_FORK, errno };
+  else
+    {
+      report.stage = (int) become (setup);
+      report.errnum = errno;
+      if (report.stage == PROCESS_STARTED)
+        report = (struct report){ PROCESS_EXEC, execute (candidates, setup->command) };
+    }
+  ssize_t ignored = write (report_fd, &report, sizeof report);
+  (void) ignored;
+  _exit (127);
+}
+
+/* ---- in the parent ---- */
+
+/* The paths at which PROGRAM may be: itself where it has a slash, else one for each directory of
+   PATH.  One block of memory, ended by NULL; NULL without memory.  */
+static char **
+list_candidates (const char *program)
+{
+  const char *path = getenv ("PATH");
+  if (path == NULL)
+    path = "/bin:/usr/bin";
+  if (strchr (program, '/') != NULL || program[0] == '\0')
+    path = NULL;
+
+  size_t count = 1;
+  for (const char *c = path; c != NULL && *c != '\0'; c++)
+    count += *c == ':';
+  size_t text_size = count * (strlen (program) + 3) + (path == NULL ? 0 : strlen (path));
+  char **candidates = malloc ((count + 1) * sizeof *candidates + text_size);
+  if (candidates == NULL)
+    return NULL;
+
+  char *text = (char *) (candidates + count + 1);
+  for (size_t i = 0; i < count; i++)
+    {
+      size_t length = path == NULL ? 0 : strcspn (path, ":");
+      candidates[i] = text;
+      if (path == NULL)
+        text += sprintf (text, "%s", program) + 1;
+      else
+        text += sprintf (text, "%.*s/%s", length == 0 ? 1 : (int) length, length == 0 ? "." : path,
+                         program)
+                + 1;
+      if (path != NULL)
+        path += length + (path[length] == ':');
+    }
+  candidates[count] = NULL;
+  return candidates;
+}
+
+/* vfork, because the address space need not be copied to be thrown away; but not where the child
+   changes its user: nobody else's process is to share this one's memory, however briefly.  */
+__attribute__ ((__noinline__)) static pid_t
+start_child (const struct process_setup *setup, char *const *candidates, int report_fd)
+{
+  pid_t pid = setup->change_user ? fork () : vfork ();
+  if (pid == 0)
+    run_child (setup, candidates, report_fd);
+  return pid;
+}
+
+static void
+send_kill (void *context)
+{
+  struct process *process = context;
+  kill (-process->pid, SIGKILL);
+  process->killed = true;
+  if (process->exited)
+    process->changed (process->context);
+}
+
+static void
+send_hang_up (void *context)
+{
+  struct process *process = context;
+  kill (-process->pid, SIGHUP);
+  /* A stopped process would not see it.  */
+  kill (-process->pid, SIGCONT);
+}
+
+static void
+arm (struct process *process)
+{
+  loop_set_timer (&process->hang_up, ended_at + HANG_UP_AFTER, send_hang_up, process);
+  loop_set_timer (&process->kill, ended_at + KILL_AFTER, send_kill, process);
+}
+
+enum process_stage
+process_start (struct process *process, const struct process_setup *setup,
+               void (*changed) (void *context), void *context, int *errnum)
+{
+  int report_pipe[2];
+  struct report report;
+  memset (process, 0, sizeof *process);
+  char **candidates = list_candidates (setup->command[0]);
+  if (candidates == NULL || pipe2 (report_pipe, O_CLOEXEC) != 0)
+    {
+      *errnum = candidates == NULL ? ENOMEM : errno;
+      free (candidates);
+      return PROCESS_FORK;
+    }
+  pid_t pid = start_child (setup, candidates, report_pipe[1]);
+  *errnum = errno;
+  close (report_pipe[1]);
+  free (candidates);
+
+  ssize_t got = 0;
+  if (pid > 0)
+    do
+      got = read (report_pipe[0], &report, sizeof report);
+    while (got < 0 && errno == EINTR);
+  close (report_pipe[0]);
+  if (pid < 0)
+    return PROCESS_FORK;
+  if (got == (ssize_t) sizeof report)
+    {
+      *errnum = report.errnum;
+      waitpid (pid, NULL, 0);
+      return (enum process_stage) report.stage;
+    }
+
+  process->pid = pid;
+  process->changed = changed;
+  process->context = context;
+  process->next = processes;
+  processes = process;
+  if (ended_at >= 0)
+    arm (process);
+  return PROCESS_STARTED;
+}
+
+void
+process_free (struct process *process)
+{
+  struct process **place = &processes;
+  while (*place != process)
+    place = &(*place)->next;
+  *place = process->next;
+  loop_clear_timer (&process->hang_up);
+  loop_clear_timer (&process->kill);
+  while (waitpid (process->pid, NULL, 0) < 0 && errno == EINTR)
+    continue;
+}
+
+void
+process_end_all (int64_t when)
+{
+  if (ended_at >= 0)
+    return;
+  ended_at = when;
+  for (struct process *process = processes; process != NULL; process = process->next)
+    arm (process);
+}
+
+bool
+process_may_start (void)
+{
+  return ended_at < 0 || loop_now () < ended_at + HANG_UP_AFTER;
+}
+
+static bool
+has_exited (struct process *process)
+{
+  siginfo_t info = { .si_pid = 0 };
+  if (waitid (P_PID, (id_t) process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0
+      || info.si_pid == 0)
+    return false;
+  process->returncode = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+  return true;
+}
+
+void
+process_children_changed (void)
+{
+  for (struct process *process = processes, *next; process != NULL; process = next)
+    {
+      next = process->next;
+      if (process->exited || !has_exited (process))
+        continue;
+      process->exited = true;
+      process->changed (process->context);
+    }
+}

@@ -1,0 +1,72 @@
+/* Child processes: a command in its own process group, from start to reaping.
+
+   A process group is signalled only while its leader is not reaped: until then its number can't
+   have passed to anybody else.  The leader is reaped by process_free and nowhere else.  */
+
+#ifndef DISPATCHER_PROCESS_H
+#define DISPATCHER_PROCESS_H
+
+#include "dispatcher/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How to start it.  Everything is borrowed and needed only during process_start.  */
+struct process_setup
+{
+  const char *const *command; /* ended by NULL; looked up in the dispatcher's PATH */
+  int input, output, error;   /* become descriptors 0, 1, 2 */
+  mode_t umask;
+  const char *cwd; /* NULL: the dispatcher's */
+  bool change_user;
+  bool change_group; /* always with change_user */
+  uid_t uid;
+  gid_t gid;
+  const gid_t *groups; /* with change_user: its supplementary groups */
+  size_t group_count;
+};
+
+/* What kept it from starting.  */
+enum process_stage
+{
+  PROCESS_STARTED,
+  PROCESS_FORK,
+  PROCESS_UMASK,
+  PROCESS_GROUP,
+  PROCESS_USER,
+  PROCESS_CWD,
+  PROCESS_EXEC,
+};
+
+struct process
+{
+  pid_t pid;
+  bool exited;                     /* the leader; not reaped yet */
+  bool killed;                     /* the group was sent SIGKILL */
+  int returncode;                  /* exit status, or -N for signal N */
+  void (*changed) (void *context); /* it exited, or was killed */
+  void *context;
+  struct timer hang_up, kill;
+  struct process *next;
+};
+
+/* Start it.  On failure the answer is the stage and *ERRNUM, and nothing is left behind.  PROCESS
+   stays at its address until process_free.  */
+enum process_stage process_start (struct process *process, const struct process_setup *setup,
+                                  void (*changed) (void *context), void *context, int *errnum);
+
+/* Reap the leader, which has exited.  */
+void process_free (struct process *process);
+
+/* The client is gone since WHEN: every process, also one that starts later, gets SIGHUP a second
+   after that and SIGKILL after five.  */
+void process_end_all (int64_t when);
+
+/* Whether it is still worth starting one.  */
+bool process_may_start (void);
+
+/* SIGCHLD came.  */
+void process_children_changed (void);
+
+#endif

@@ -1,0 +1,586 @@
+#include "dispatcher/replacement.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum
+{
+  LINKS_MAX = 40, /* symbolic links followed, as the kernel does */
+  CHUNK = 64 << 10,
+};
+
+static void
+fail (struct replacement *replacement, int errnum, const char *what)
+{
+  if (replacement->errnum != 0)
+    return;
+  replacement->errnum = errnum;
+  replacement->what = what;
+}
+
+/* ---- which file ---- */
+
+/* Open the directory part of PATH, relative to BASE, and leave the rest in *NAME.  */
+static int
+open_parent (int base, const char *path, const char **name)
+{
+  const char *slash = strrchr (path, '/');
+  *name = slash == NULL ? path : slash + 1;
+  size_t length = slash == NULL ? 0 : (size_t) (slash - path);
+  if (length >= PATH_MAX)
+    {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+  char parent[PATH_MAX];
+  memcpy (parent, path, length);
+  parent[length] = '\0';
+  return openat (base,
+                 slash == NULL ? "."
+                 : length == 0 ? "/"
+                               : parent,
+                 O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool
+same_inode (const struct stat *a, const struct stat *b)
+{
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* A link that leads nowhere: let the kernel follow it, with its protections, and make the file.  */
+static bool
+make_placeholder (struct replacement *replacement)
+{
+  int file = open (replacement->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+  if (file < 0)
+    return false;
+  close (file);
+  replacement->old = open (replacement->path, O_PATH | O_CLOEXEC);
+  replacement->placeholder = true;
+  return replacement->old >= 0 && fstat (replacement->old, &replacement->old_info) == 0;
+}
+
+enum step
+{
+  STEP_FOUND,  /* directory and name are the file's */
+  STEP_FOLLOW, /* it is a link, whose text is in LINK */
+  STEP_LOST,   /* the name leads elsewhere than the kernel went: a magic link, or a race */
+  STEP_FAILED,
+};
+
+static enum step
+look_at (struct replacement *replacement, const char *name, char *link)
+{
+  struct stat info;
+  if (fstatat (replacement->directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno != ENOENT ? STEP_FAILED : replacement->old >= 0 ? STEP_LOST : STEP_FOUND;
+  if (!S_ISLNK (info.st_mode))
+    return replacement->old >= 0 && same_inode (&info, &replacement->old_info) ? STEP_FOUND
+                                                                               : STEP_LOST;
+  if (replacement->old < 0 && !make_placeholder (replacement))
+    return STEP_FAILED;
+  ssize_t length = readlinkat (replacement->directory, name, link, PATH_MAX - 1);
+  if (length < 0)
+    return STEP_FAILED;
+  link[length] = '\0';
+  return STEP_FOLLOW;
+}
+
+/* Find the directory entry that the kernel reached as replacement->old.  Links are read here one by
+   one, but only to learn the name: that it is the right one shows in the inode.  */
+static void
+find_entry (struct replacement *replacement)
+{
+  char path[PATH_MAX], link[PATH_MAX];
+  size_t length = strlen (replacement->path);
+  if (length == 0 || length >= sizeof path)
+    {
+      fail (replacement, length == 0 ? ENOENT : ENAMETOOLONG, "cannot open");
+      return;
+    }
+  strcpy (path, replacement->path);
+  for (int links = 0; links < LINKS_MAX; links++)
+    {
+      const char *name;
+      int base = replacement->directory;
+      replacement->directory = open_parent (base < 0 ? AT_FDCWD : base, path, &name);
+      int errnum = errno;
+      if (base >= 0)
+        close (base);
+      if (replacement->directory < 0)
+        {
+          fail (replacement, errnum, "cannot open the directory of");
+          return;
+        }
+      if (name[0] == '\0')
+        {
+          fail (replacement, EISDIR, "cannot write");
+          return;
+        }
+      switch (look_at (replacement, name, link))
+        {
+        case STEP_FOUND:
+          replacement->name = strdup (name);
+          if (replacement->name == NULL)
+            fail (replacement, ENOMEM, "cannot write");
+          return;
+        case STEP_FOLLOW:
+          strcpy (path, link);
+          break;
+        case STEP_LOST:
+          if (replacement->old >= 0)
+            replacement->in_place = true;
+          else
+            fail (replacement, EAGAIN, "something else keeps changing");
+          return;
+        case STEP_FAILED:
+          fail (replacement, errno, "cannot open");
+          return;
+        }
+    }
+  fail (replacement, ELOOP, "cannot open");
+}
+
+static void
+find_target (struct replacement *replacement)
+{
+  replacement->old = open (replacement->path, O_PATH | O_CLOEXEC);
+  if (replacement->old < 0 && errno != ENOENT)
+    {
+      fail (replacement, errno, "cannot open");
+      return;
+    }
+  if (replacement->old >= 0 && fstat (replacement->old, &replacement->old_info) != 0)
+    fail (replacement, errno, "cannot stat");
+  else if (replacement->old >= 0 && S_ISDIR (replacement->old_info.st_mode))
+    fail (replacement, EISDIR, "cannot write");
+  else if (replacement->old >= 0 && !S_ISREG (replacement->old_info.st_mode))
+    replacement->in_place = true;
+  else
+    find_entry (replacement);
+}
+
+/* ---- the new content ---- */
+
+/* Whether a file without a name can be given one later.  */
+static bool
+can_name_files (void)
+{
+  static int known = -1;
+  if (known < 0)
+    known = access ("/proc/self/fd", X_OK) == 0;
+  return known == 1;
+}
+
+static void
+make_temporary_name (struct replacement *replacement)
+{
+  uint64_t random = 0;
+  if (getrandom (&random, sizeof random, 0) != (ssize_t) sizeof random)
+    random = (uint64_t) loop_now () << 16 ^ (uint64_t) getpid ();
+  snprintf (replacement->temporary, sizeof replacement->temporary, ".longreach-%016llx",
+            (unsigned long long) random);
+}
+
+static int
+create_named (struct replacement *replacement)
+{
+  for (int attempt = 0; attempt < 16; attempt++)
+    {
+      make_temporary_name (replacement);
+      int file = openat (replacement->directory, replacement->temporary,
+                         O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      if (file >= 0)
+        return file;
+      replacement->temporary[0] = '\0';
+      if (errno != EEXIST)
+        break;
+    }
+  return -1;
+}
+
+static void
+create_file (struct replacement *replacement)
+{
+  if (can_name_files ())
+    replacement->file = openat (replacement->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (replacement->file < 0
+      && (!can_name_files () || errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL
+          || errno == ENOENT))
+    replacement->file = create_named (replacement);
+  if (replacement->file >= 0)
+    return;
+  if (replacement->old >= 0 && !replacement->placeholder
+      && (errno == EACCES || errno == EPERM || errno == EROFS))
+    replacement->in_place = true;
+  else
+    fail (replacement, errno, "cannot create a file beside");
+}
+
+void
+replacement_begin (struct replacement *replacement, const char *path)
+{
+  *replacement = (struct replacement){ .path = path,
+                                       .directory = -1,
+                                       .old = -1,
+                                       .file = -1,
+                                       .spool = SPOOL_EMPTY,
+                                       .watch = { .fd = -1, .slot = -1 } };
+  find_target (replacement);
+  if (replacement->errnum == 0 && !replacement->in_place)
+    create_file (replacement);
+}
+
+static int
+write_all (int file, const char *data, size_t size)
+{
+  while (size > 0)
+    {
+      ssize_t wrote = write (file, data, size);
+      if (wrote < 0 && errno == EINTR)
+        continue;
+      if (wrote < 0)
+        return errno;
+      data += wrote;
+      size -= (size_t) wrote;
+    }
+  return 0;
+}
+
+void
+replacement_write (struct replacement *replacement, const char *data, size_t size)
+{
+  if (replacement->errnum != 0)
+    return;
+  int errnum = replacement->in_place ? spool_append (&replacement->spool, data, size)
+                                     : write_all (replacement->file, data, size);
+  if (errnum != 0)
+    fail (replacement, errnum,
+          replacement->in_place ? "cannot keep the content for" : "cannot write");
+}
+
+/* ---- putting it in place ---- */
+
+static bool
+is_carried_over (const char *attribute)
+{
+  return strcmp (attribute, "security.selinux") == 0
+         || strcmp (attribute, "system.posix_acl_access") == 0
+         || strncmp (attribute, "user.", 5) == 0;
+}
+
+/* Whether ERRNUM only says that here no such attribute is kept.  */
+static bool
+is_no_attribute (int errnum)
+{
+  return errnum == ENOTSUP || errnum == ENODATA || errnum == ENOSYS || errnum == ENOENT;
+}
+
+/* The old file, to read its attributes from: by the path of its descriptor, which needs no right to
+   read it, or where /proc is missing by another descriptor.  */
+struct attribute_source
+{
+  char path[40];
+  int file; /* -1: it is the path */
+};
+
+static void
+carry_over (struct replacement *replacement, const struct attribute_source *source,
+            const char *attribute)
+{
+  static char value[XATTR_SIZE_MAX];
+  ssize_t size = source->file < 0 ? getxattr (source->path, attribute, value, sizeof value)
+                                  : fgetxattr (source->file, attribute, value, sizeof value);
+  if (size < 0)
+    {
+      if (!is_no_attribute (errno))
+        fail (replacement, errno, "cannot read an attribute of the old");
+      return;
+    }
+  if (fsetxattr (replacement->file, attribute, value, (size_t) size, 0) == 0)
+    return;
+  /* The label is the policy's to give; the others are the owner's.  */
+  if (!is_no_attribute (errno) && strcmp (attribute, "security.selinux") != 0)
+    fail (replacement, errno, "cannot set an attribute of the new");
+}
+
+/* Label, access control list and user attributes of the old file; its capabilities never.  */
+static void
+carry_attributes_over (struct replacement *replacement)
+{
+  static char names[XATTR_LIST_MAX];
+  struct attribute_source source = { .file = -1 };
+  if (replacement->old < 0)
+    return;
+  snprintf (source.path, sizeof source.path, "/proc/self/fd/%d", replacement->old);
+  if (!can_name_files ())
+    {
+      source.file = openat (replacement->directory, replacement->name,
+                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+      if (source.file < 0)
+        {
+          fail (replacement, errno, "cannot read the attributes of the old");
+          return;
+        }
+    }
+  ssize_t size = source.file < 0 ? listxattr (source.path, names, sizeof names)
+                                 : flistxattr (source.file, names, sizeof names);
+  for (ssize_t i = 0; i < size; i += (ssize_t) strlen (names + i) + 1)
+    if (is_carried_over (names + i))
+      carry_over (replacement, &source, names + i);
+  if (source.file >= 0)
+    close (source.file);
+}
+
+/* Owner first: a change of owner takes set-id bits away.  */
+static void
+set_owner_and_mode (struct replacement *replacement, int file,
+                    const struct replacement_owner *owner, bool carry)
+{
+  struct stat info;
+  if (fstat (file, &info) != 0)
+    {
+      fail (replacement, errno, "cannot stat");
+      return;
+    }
+  if ((info.st_uid != owner->uid || info.st_gid != owner->gid)
+      && fchown (file, owner->uid, owner->gid) != 0)
+    fail (replacement, errno, "cannot change the owner of");
+  if (carry && replacement->errnum == 0)
+    carry_attributes_over (replacement);
+  if (replacement->errnum == 0 && fchmod (file, owner->mode) != 0)
+    fail (replacement, errno, "cannot change the mode of");
+}
+
+/* Give the file without a name NAME; 0, or an errno.  */
+static int
+link_as (const struct replacement *replacement, const char *name)
+{
+  char unnamed[40];
+  snprintf (unnamed, sizeof unnamed, "/proc/self/fd/%d", replacement->file);
+  return linkat (AT_FDCWD, unnamed, replacement->directory, name, AT_SYMLINK_FOLLOW) == 0 ? 0
+                                                                                          : errno;
+}
+
+/* The new file takes its name; 0, or an errno.  */
+static int
+take_name (struct replacement *replacement)
+{
+  if (replacement->temporary[0] == '\0')
+    {
+      int errnum = EEXIST;
+      if (replacement->old < 0)
+        errnum = link_as (replacement, replacement->name);
+      if (errnum != EEXIST)
+        return errnum;
+      for (int attempt = 0; attempt < 16 && errnum == EEXIST; attempt++)
+        {
+          make_temporary_name (replacement);
+          errnum = link_as (replacement, replacement->temporary);
+        }
+      if (errnum != 0)
+        {
+          replacement->temporary[0] = '\0';
+          return errnum;
+        }
+    }
+  if (renameat (replacement->directory, replacement->temporary, replacement->directory,
+                replacement->name)
+      != 0)
+    return errno;
+  replacement->temporary[0] = '\0';
+  return 0;
+}
+
+static void
+finish (struct replacement *replacement)
+{
+  if (replacement->errnum == 0)
+    replacement->placeholder = false;
+  replacement->finished (replacement->context);
+}
+
+/* ---- in place ---- */
+
+/* The next bytes of the new content, from the spool or from the new file; as spool_peek has it.  */
+static long
+peek_content (struct replacement *replacement, char *buffer, const char **data)
+{
+  if (replacement->file < 0)
+    return spool_peek (&replacement->spool, buffer, CHUNK, data);
+  *data = buffer;
+  return read (replacement->file, buffer, CHUNK);
+}
+
+/* Write into a regular file.  Room is made before anything of it is overwritten.  */
+static void
+overwrite_regular (struct replacement *replacement, int target)
+{
+  static char buffer[CHUNK];
+  struct stat content = { .st_size = (off_t) spool_size (&replacement->spool) };
+  const char *data;
+  long size;
+  if (replacement->file >= 0
+      && (fstat (replacement->file, &content) != 0 || lseek (replacement->file, 0, SEEK_SET) != 0))
+    {
+      fail (replacement, errno, "cannot read back the content for");
+      return;
+    }
+  if (content.st_size > replacement->old_info.st_size
+      && fallocate (target, 0, 0, content.st_size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    {
+      int errnum = errno;
+      if (ftruncate (target, replacement->old_info.st_size) != 0)
+        errnum = errno;
+      fail (replacement, errnum, "there is no room for the new content of");
+      return;
+    }
+  while ((size = peek_content (replacement, buffer, &data)) > 0)
+    {
+      int errnum = write_all (target, data, (size_t) size);
+      if (errnum != 0)
+        {
+          fail (replacement, errnum, "cannot write, and has overwritten a part of,");
+          return;
+        }
+      if (replacement->file < 0)
+        spool_take (&replacement->spool, (size_t) size);
+    }
+  if (size < 0 || ftruncate (target, content.st_size) != 0)
+    fail (replacement, errno, "cannot write");
+}
+
+/* A pipe or a device takes what it can, when it can.  */
+static void
+write_to_special (void *context, short events)
+{
+  static char buffer[CHUNK];
+  struct replacement *replacement = context;
+  const char *data;
+  (void) events;
+  long size = spool_peek (&replacement->spool, buffer, sizeof buffer, &data);
+  ssize_t wrote = size > 0 ? write (replacement->watch.fd, data, (size_t) size) : size;
+  if (wrote < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (wrote < 0)
+    fail (replacement, errno, "cannot write");
+  else
+    spool_take (&replacement->spool, (size_t) wrote);
+  if (wrote >= 0 && spool_size (&replacement->spool) > 0)
+    return;
+  loop_close (&replacement->watch);
+  finish (replacement);
+}
+
+/* Only what was asked for is changed of something that is not a file.  */
+static void
+commit_to_special (struct replacement *replacement, const struct replacement_owner *owner)
+{
+  int target = open (replacement->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  struct stat info;
+  if (target < 0 || fstat (target, &info) != 0)
+    fail (replacement, errno, "cannot open");
+  else if (!same_inode (&info, &replacement->old_info))
+    fail (replacement, EAGAIN, "something else keeps changing");
+  else if ((owner->uid_given || owner->gid_given)
+           && fchown (target, owner->uid_given ? owner->uid : (uid_t) -1,
+                      owner->gid_given ? owner->gid : (gid_t) -1)
+                  != 0)
+    fail (replacement, errno, "cannot change the owner of");
+  else if (owner->mode_given && fchmod (target, owner->mode) != 0)
+    fail (replacement, errno, "cannot change the mode of");
+  if (replacement->errnum == 0
+      && !loop_watch (&replacement->watch, target, POLLOUT, write_to_special, replacement))
+    fail (replacement, ENOMEM, "cannot write");
+  if (replacement->errnum == 0)
+    return;
+  if (target >= 0)
+    close (target);
+  finish (replacement);
+}
+
+static void
+commit_in_place (struct replacement *replacement, const struct replacement_owner *owner)
+{
+  if (!S_ISREG (replacement->old_info.st_mode))
+    {
+      commit_to_special (replacement, owner);
+      return;
+    }
+  int target = open (replacement->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  struct stat info;
+  if (target < 0 || fstat (target, &info) != 0)
+    fail (replacement, errno, "cannot open");
+  else if (!same_inode (&info, &replacement->old_info))
+    fail (replacement, EAGAIN, "something else keeps changing");
+  if (replacement->errnum == 0
+      && (info.st_uid != owner->uid || info.st_gid != owner->gid
+          || (info.st_mode & 07777) != owner->mode))
+    set_owner_and_mode (replacement, target, owner, false);
+  if (replacement->errnum == 0)
+    overwrite_regular (replacement, target);
+  if (target >= 0)
+    close (target);
+  finish (replacement);
+}
+
+void
+replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
+                    void (*finished) (void *context), void *context)
+{
+  replacement->finished = finished;
+  replacement->context = context;
+  if (replacement->errnum == 0 && replacement->in_place)
+    {
+      commit_in_place (replacement, owner);
+      return;
+    }
+  if (replacement->errnum == 0)
+    set_owner_and_mode (replacement, replacement->file, owner, true);
+  if (replacement->errnum == 0)
+    {
+      int errnum = take_name (replacement);
+      if (errnum == EBUSY && replacement->old >= 0)
+        {
+          commit_in_place (replacement, owner);
+          return;
+        }
+      if (errnum != 0)
+        fail (replacement, errnum, "cannot replace");
+    }
+  finish (replacement);
+}
+
+void
+replacement_free (struct replacement *replacement)
+{
+  struct stat info;
+  loop_close (&replacement->watch);
+  if (replacement->temporary[0] != '\0')
+    unlinkat (replacement->directory, replacement->temporary, 0);
+  /* A placeholder that nobody has written to since.  */
+  if (replacement->placeholder && replacement->name != NULL
+      && fstatat (replacement->directory, replacement->name, &info, AT_SYMLINK_NOFOLLOW) == 0
+      && same_inode (&info, &replacement->old_info) && info.st_size == 0)
+    unlinkat (replacement->directory, replacement->name, 0);
+  if (replacement->file >= 0)
+    close (replacement->file);
+  if (replacement->old >= 0)
+    close (replacement->old);
+  if (replacement->directory >= 0)
+    close (replacement->directory);
+  spool_free (&replacement->spool);
+  free (replacement->name);
+  *replacement = (struct replacement){
+    .directory = -1, .old = -1, .file = -1, .spool = SPOOL_EMPTY, .watch = { .fd = -1, .slot = -1 }
+  };
+}

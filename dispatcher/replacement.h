@@ -1,0 +1,61 @@
+/* Replacing a file: its new content goes to a file of its own in the same directory, which takes
+   the old one's place when it is complete.  Whoever reads sees the old file or the new one.
+
+   In place, that is, by writing into the old file, are replaced: what is not a regular file; what
+   lies in a directory where no file can be made (EACCES, EPERM, EROFS); what can't be replaced
+   (EBUSY, as a mount point).  Never because the disk is full.  */
+
+#ifndef DISPATCHER_REPLACEMENT_H
+#define DISPATCHER_REPLACEMENT_H
+
+#include "dispatcher/loop.h"
+#include "dispatcher/spool.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct replacement
+{
+  const char *path; /* borrowed: what the caller called it */
+  int directory;    /* the one the file is in, O_PATH; -1: not known */
+  char *name;       /* owned: the file's name there */
+  int old;          /* what is replaced, O_PATH; -1: nothing */
+  struct stat old_info;
+  bool placeholder; /* the old file is one we had to make, behind a dangling link */
+  bool in_place;
+
+  int file;           /* the new content, -1 while in_place */
+  char temporary[40]; /* its name in the directory; "": it has none */
+  struct spool spool; /* the new content, while in_place */
+
+  int errnum;       /* the first thing that went wrong, 0: nothing */
+  const char *what; /* was being done: "cannot create a file beside" */
+
+  /* Writing into something that is not a regular file waits for it.  */
+  struct watch watch;
+  void (*finished) (void *context);
+  void *context;
+};
+
+/* What the file becomes; the flags say what was asked for, as against what is the default.  */
+struct replacement_owner
+{
+  mode_t mode;
+  uid_t uid;
+  gid_t gid;
+  bool mode_given, uid_given, gid_given;
+};
+
+/* Begin to replace PATH.  Errors are kept; the content may still be written and is dropped.  */
+void replacement_begin (struct replacement *replacement, const char *path);
+void replacement_write (struct replacement *replacement, const char *data, size_t size);
+
+/* Put the content in place; FINISHED is called, at once or later, when that has worked or errnum
+   says why not.  */
+void replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
+                         void (*finished) (void *context), void *context);
+
+/* Give everything back; what was not committed leaves no trace.  */
+void replacement_free (struct replacement *replacement);
+
+#endif

@@ -1,0 +1,106 @@
+#include "dispatcher/request.h"
+
+#include "protocol/codec.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool debug_enabled;
+
+static const struct request_kind *const kinds[] = {
+  &alive_kind,        &command_kind,       &stat_kind,       &upload_kind,      &download_kind,
+  &resolve_user_kind, &resolve_group_kind, &query_user_kind, &query_group_kind, &getenv_kind,
+};
+
+const struct request_kind *
+request_kind_find (enum packet_id id)
+{
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (kinds[i]->id == id)
+      return kinds[i];
+  return NULL;
+}
+
+void
+request_handle (struct request *request)
+{
+  const struct packet_field *bad = packet_field_with_nul (request->packet);
+  debug_packet ('<', request->packet->id);
+  if (bad == NULL)
+    {
+      request->kind->handle (request);
+      return;
+    }
+  if (request->kind->abandon != NULL)
+    request->kind->abandon (request);
+  answer_invalid_field (request, bad->name, "contains a NUL byte");
+}
+
+void
+debug_packet (char direction, enum packet_id id)
+{
+  if (debug_enabled)
+    fprintf (stderr, "longreach-dispatcher: %c %s\n", direction, packet_name (id));
+}
+
+/* Pieces without data are the next of CONTENTS.  */
+static void
+emit (void *context, const char *data, uint64_t size)
+{
+  struct contents **contents = context;
+  if (data == NULL && *contents != NULL)
+    output_contents ((*contents)++);
+  else
+    output_bytes (data, (size_t) size);
+}
+
+void
+answer_with_contents (struct request *request, const struct packet *packet,
+                      struct contents *contents)
+{
+  debug_packet ('>', packet->id);
+  packet_encode (packet, emit, &contents);
+  request->answered (request);
+}
+
+void
+answer (struct request *request, const struct packet *packet)
+{
+  answer_with_contents (request, packet, NULL);
+}
+
+void
+answer_ok (struct request *request)
+{
+  answer (request, &(struct packet){ .id = PACKET_OK });
+}
+
+void
+answer_os_error (struct request *request, int errnum, const char *format, ...)
+{
+  char message[1024];
+  va_list arguments;
+  va_start (arguments, format);
+  vsnprintf (message, sizeof message, format, arguments);
+  va_end (arguments);
+  struct packet packet = { .id = PACKET_OS_ERROR };
+  packet.os_error.errnum = errnum;
+  packet.os_error.strerror = packet_text (strerror (errnum));
+  packet.os_error.msg = packet_text (message);
+  answer (request, &packet);
+}
+
+void
+answer_invalid_field (struct request *request, const char *field, const char *format, ...)
+{
+  char message[1024];
+  va_list arguments;
+  va_start (arguments, format);
+  vsnprintf (message, sizeof message, format, arguments);
+  va_end (arguments);
+  struct packet packet = { .id = PACKET_INVALID_FIELD };
+  packet.invalid_field.field = packet_text (field);
+  packet.invalid_field.error_message = packet_text (message);
+  answer (request, &packet);
+}

@@ -1,0 +1,242 @@
+/* Requests about users and groups.  */
+
+#include "dispatcher/ids.h"
+#include "dispatcher/request.h"
+
+#include <errno.h>
+#include <shadow.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Answer that NAME was not found, or that the lookup failed, by errno.  */
+static void
+answer_not_found (struct request *request, const char *field, const char *name)
+{
+  if (errno != 0)
+    answer_os_error (request, errno, "cannot look up %s %s", field, name);
+  else
+    answer_invalid_field (request, field, "no such %s: %s", field, name);
+}
+
+static void
+answer_resolved (struct request *request, const char *value)
+{
+  struct packet packet = { .id = PACKET_RESOLVE_RESULT };
+  packet.resolve_result.value = packet_text (value);
+  answer (request, &packet);
+}
+
+static void
+resolve_user (struct request *request)
+{
+  const struct packet_bytes *user = &request->packet->resolve_user.user;
+  if (!user->present)
+    {
+      answer_resolved (request, ids_user_name (geteuid ()));
+      return;
+    }
+  const struct passwd *entry = ids_find_user (user->data);
+  if (entry == NULL)
+    answer_not_found (request, "user", user->data);
+  else
+    answer_resolved (request, entry->pw_name);
+}
+
+static void
+resolve_group (struct request *request)
+{
+  const struct packet_bytes *group = &request->packet->resolve_group.group;
+  if (!group->present)
+    {
+      answer_resolved (request, ids_group_name (getegid ()));
+      return;
+    }
+  const struct group *entry = ids_find_group (group->data);
+  if (entry == NULL)
+    answer_not_found (request, "group", group->data);
+  else
+    answer_resolved (request, entry->gr_name);
+}
+
+/* ---- lists of names for an answer ---- */
+
+/* Owns its items' texts.  */
+struct names
+{
+  struct packet_bytes *items;
+  size_t count, allocated;
+};
+
+static bool
+names_add (struct names *names, const char *name)
+{
+  if (names->count == names->allocated)
+    {
+      size_t room = names->allocated == 0 ? 16 : names->allocated * 2;
+      struct packet_bytes *grown = realloc (names->items, room * sizeof *grown);
+      if (grown == NULL)
+        return false;
+      names->items = grown;
+      names->allocated = room;
+    }
+  char *copy = strdup (name);
+  if (copy == NULL)
+    return false;
+  names->items[names->count++] = packet_text (copy);
+  return true;
+}
+
+static bool
+names_contain (const struct names *names, const char *name)
+{
+  for (size_t i = 0; i < names->count; i++)
+    if (strcmp (names->items[i].data, name) == 0)
+      return true;
+  return false;
+}
+
+static void
+names_free (struct names *names)
+{
+  for (size_t i = 0; i < names->count; i++)
+    free ((char *) names->items[i].data);
+  free (names->items);
+}
+
+static bool
+lists_member (const struct group *group, const char *user)
+{
+  for (char **member = group->gr_mem; member != NULL && *member != NULL; member++)
+    if (strcmp (*member, user) == 0)
+      return true;
+  return false;
+}
+
+/* The groups whose member list names USER; and those the system grants that an enumeration does not
+   show, because a directory server doesn't enumerate.  */
+static bool
+list_groups_of (const char *user, gid_t primary, struct names *names)
+{
+  const struct group *group;
+  size_t count = 0;
+  setgrent ();
+  while ((group = getgrent ()) != NULL)
+    if (lists_member (group, user) && !names_contain (names, group->gr_name)
+        && !names_add (names, group->gr_name))
+      {
+        endgrent ();
+        return false;
+      }
+  endgrent ();
+
+  gid_t *granted = ids_groups_of (user, primary, &count);
+  if (granted == NULL)
+    return false;
+  bool added = true;
+  for (size_t i = 0; added && i < count; i++)
+    {
+      const char *name = ids_group_name (granted[i]);
+      if (granted[i] != primary && !names_contain (names, name))
+        added = names_add (names, name);
+    }
+  free (granted);
+  return added;
+}
+
+/* The hash of USER from shadow; NULL and errno as ids_find_user has it.  The right to read the file
+   is asked for first: some name services make an entry up where they can't.  */
+static const char *
+find_password_hash (const char *user)
+{
+  if (access ("/etc/shadow", R_OK) != 0 && errno == EACCES)
+    return NULL;
+  errno = 0;
+  const struct spwd *entry = getspnam (user);
+  if (entry != NULL)
+    return entry->sp_pwdp;
+  if (errno == ENOENT)
+    errno = 0;
+  return NULL;
+}
+
+static void
+answer_user (struct request *request, const struct passwd *entry)
+{
+  struct packet packet = { .id = PACKET_USER_ENTRY };
+  struct names names = { NULL, 0, 0 };
+  const char *hash = NULL;
+  if (request->packet->query_user.query_password_hash)
+    {
+      hash = find_password_hash (entry->pw_name);
+      if (hash == NULL && errno != 0)
+        answer_os_error (request, errno, "cannot read the shadow entry of %s", entry->pw_name);
+      else if (hash == NULL)
+        answer_invalid_field (request, "user", "no shadow entry for %s", entry->pw_name);
+      if (hash == NULL)
+        return;
+    }
+  /* Nothing below looks up a user: ENTRY stays.  */
+  if (list_groups_of (entry->pw_name, entry->pw_gid, &names))
+    {
+      packet.user_entry.name = packet_text (entry->pw_name);
+      packet.user_entry.uid = entry->pw_uid;
+      packet.user_entry.group = packet_text (ids_group_name (entry->pw_gid));
+      packet.user_entry.gid = entry->pw_gid;
+      packet.user_entry.groups.items = names.items;
+      packet.user_entry.groups.count = names.count;
+      packet.user_entry.password_hash = packet_text (hash);
+      packet.user_entry.gecos = packet_text (entry->pw_gecos == NULL ? "" : entry->pw_gecos);
+      packet.user_entry.home = packet_text (entry->pw_dir);
+      packet.user_entry.shell = packet_text (entry->pw_shell);
+      answer (request, &packet);
+    }
+  else
+    answer_os_error (request, ENOMEM, "cannot list the groups of %s", entry->pw_name);
+  names_free (&names);
+}
+
+static void
+query_user (struct request *request)
+{
+  const char *user = request->packet->query_user.user.data;
+  const struct passwd *entry = ids_find_user (user);
+  if (entry == NULL)
+    answer_not_found (request, "user", user);
+  else
+    answer_user (request, entry);
+}
+
+static void
+query_group (struct request *request)
+{
+  const char *name = request->packet->query_group.group.data;
+  const struct group *entry = ids_find_group (name);
+  if (entry == NULL)
+    {
+      answer_not_found (request, "group", name);
+      return;
+    }
+  struct names names = { NULL, 0, 0 };
+  bool listed = true;
+  for (char **member = entry->gr_mem; listed && member != NULL && *member != NULL; member++)
+    listed = names_add (&names, *member);
+  if (listed)
+    {
+      struct packet packet = { .id = PACKET_GROUP_ENTRY };
+      packet.group_entry.name = packet_text (entry->gr_name);
+      packet.group_entry.gid = entry->gr_gid;
+      packet.group_entry.members.items = names.items;
+      packet.group_entry.members.count = names.count;
+      answer (request, &packet);
+    }
+  else
+    answer_os_error (request, ENOMEM, "cannot list the members of %s", name);
+  names_free (&names);
+}
+
+const struct request_kind resolve_user_kind = { .id = PACKET_RESOLVE_USER, .handle = resolve_user };
+const struct request_kind resolve_group_kind = { .id = PACKET_RESOLVE_GROUP,
+                                                 .handle = resolve_group };
+const struct request_kind query_user_kind = { .id = PACKET_QUERY_USER, .handle = query_user };
+const struct request_kind query_group_kind = { .id = PACKET_QUERY_GROUP, .handle = query_group };
