@@ -78,6 +78,8 @@ field_fits (const void *value, enum packet_type type, const struct packet_limits
 {
   const struct packet_bytes *items = value;
   uint64_t count = 1;
+  if ((type == PACKET_TYPE_OPTIONAL_STR || type == PACKET_TYPE_OPTIONAL_BYTES) && !items->present)
+    return true;
   switch (type)
     {
     case PACKET_TYPE_BYTES:

@@ -60,6 +60,34 @@ packet_field_in (const struct packet *packet, const struct packet_field *field)
   return (const char *) &packet->os_error + field->offset;
 }
 
+static bool
+has_nul (const struct packet_bytes *text)
+{
+  return text->size > 0 && memchr (text->data, '\0', (size_t) text->size) != NULL;
+}
+
+static bool
+field_has_nul (const void *value, enum packet_type type)
+{
+  const struct packet_list *list = value;
+  if (type == PACKET_TYPE_STR || type == PACKET_TYPE_OPTIONAL_STR)
+    return has_nul (value);
+  for (uint64_t i = 0; type == PACKET_TYPE_LIST_STR && i < list->count; i++)
+    if (has_nul (&list->items[i]))
+      return true;
+  return false;
+}
+
+const struct packet_field *
+packet_field_with_nul (const struct packet *packet)
+{
+  const struct packet_layout *layout = packet_layout_find (packet->id);
+  for (size_t i = 0; layout != NULL && i < layout->field_count; i++)
+    if (field_has_nul (packet_field_in (packet, &layout->fields[i]), layout->fields[i].type))
+      return &layout->fields[i];
+  return NULL;
+}
+
 struct packet_bytes
 packet_text (const char *text)
 {

@@ -121,6 +121,10 @@ const char *packet_name (uint32_t id);
 void *packet_field_of (struct packet *packet, const struct packet_field *field);
 const void *packet_field_in (const struct packet *packet, const struct packet_field *field);
 
+/* The first string field of PACKET with a NUL in it, or NULL: no name, path or value can have one.
+ */
+const struct packet_field *packet_field_with_nul (const struct packet *packet);
+
 /* Fields from C values; TEXT NULL is an absent optional field.  */
 struct packet_bytes packet_text (const char *text);
 struct packet_bytes packet_data (const void *data, uint64_t size);

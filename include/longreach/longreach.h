@@ -373,7 +373,7 @@ struct lr_getenv_args
 };
 
 /* A variable of the dispatcher's environment; one that is not set is no error: 0, and *RESULT
-   stays NULL.  Mirrors: Connector.getenv.  Errors: INVALID_VALUE (`key`).  */
+   stays NULL.  Mirrors: Connector.getenv.  */
 int lr_getenv (lr_connection *connection, const struct lr_getenv_args *args, char **result,
                struct lr_error *error);
 

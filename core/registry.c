@@ -1,0 +1,527 @@
+/* Invariant: REGISTRY->connectors only grows, and no entry of it moves, while the registry lives;
+   what is found once can be used without the lock.  */
+
+#include "core/registry.h"
+
+#include "core/error.h"
+#include "core/plugin.h"
+#include "core/result.h"
+#include "core/search_path.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct lr_registry
+{
+  pthread_mutex_t lock; /* of all below */
+  char **directories;   /* the program's; owned */
+  size_t directory_count;
+  struct connector *connectors; /* built in or loaded; owned */
+  lr_log_function *log;
+  void *log_data;
+};
+
+lr_registry *
+lr_registry_new (void)
+{
+  lr_registry *registry = calloc (1, sizeof *registry);
+  if (registry != NULL && pthread_mutex_init (&registry->lock, NULL) != 0)
+    {
+      free (registry);
+      registry = NULL;
+    }
+  return registry;
+}
+
+void
+lr_registry_free (lr_registry *registry)
+{
+  if (registry == NULL)
+    return;
+  for (size_t i = 0; i < registry->directory_count; i++)
+    free (registry->directories[i]);
+  free (registry->directories);
+  for (struct connector *connector = registry->connectors, *next; connector != NULL;
+       connector = next)
+    {
+      next = connector->next;
+      free (connector);
+    }
+  pthread_mutex_destroy (&registry->lock);
+  free (registry);
+}
+
+void
+lr_registry_set_log (lr_registry *registry, lr_log_function *function, void *data)
+{
+  pthread_mutex_lock (&registry->lock);
+  registry->log = function;
+  registry->log_data = data;
+  pthread_mutex_unlock (&registry->lock);
+}
+
+int
+registry_logs (const lr_registry *registry)
+{
+  return registry->log != NULL;
+}
+
+void
+registry_log (lr_registry *registry, enum lr_log_level level, const char *format, ...)
+{
+  char line[1024];
+  if (registry->log == NULL)
+    return;
+  va_list arguments;
+  va_start (arguments, format);
+  vsnprintf (line, sizeof line, format, arguments);
+  va_end (arguments);
+  registry->log (registry->log_data, level, line);
+}
+
+/* ---- what the program adds ---- */
+
+int
+lr_registry_add_directory (lr_registry *registry, const char *directory, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  if (directory == NULL || directory[0] != '/')
+    return error_set_field (error, "directory", "the plugin directory \"%s\" is not absolute",
+                            directory == NULL ? "" : directory);
+  pthread_mutex_lock (&registry->lock);
+  char **grown = realloc (registry->directories, (registry->directory_count + 1) * sizeof *grown);
+  char *copy = grown == NULL ? NULL : strdup (directory);
+  if (grown != NULL)
+    registry->directories = grown;
+  if (copy != NULL)
+    grown[registry->directory_count++] = copy;
+  pthread_mutex_unlock (&registry->lock);
+  return copy == NULL ? error_no_memory (error) : 0;
+}
+
+/* The connector of SCHEMA among those that are there already.  */
+static struct connector *
+find_known (const lr_registry *registry, const char *schema)
+{
+  for (struct connector *connector = registry->connectors; connector != NULL;
+       connector = connector->next)
+    if (strcmp (connector->table.schema, schema) == 0)
+      return connector;
+  return NULL;
+}
+
+/* Import TABLE and add it.  */
+static struct connector *
+add_connector (lr_registry *registry, const struct lr_connector *table, const char *origin,
+               struct lr_error *error)
+{
+  struct connector *connector = malloc (sizeof *connector);
+  if (connector == NULL)
+    {
+      error_no_memory (error);
+      return NULL;
+    }
+  if (connector_import (connector, table, origin, error) != 0)
+    {
+      free (connector);
+      return NULL;
+    }
+  connector->next = registry->connectors;
+  registry->connectors = connector;
+  return connector;
+}
+
+int
+lr_registry_add_connector (lr_registry *registry, const struct lr_connector *connector,
+                           struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  pthread_mutex_lock (&registry->lock);
+  int status = -1;
+  const char *schema = connector->schema == NULL ? "" : connector->schema;
+  if (find_known (registry, schema) != NULL)
+    error_set_field (error, "schema", "the schema %s is registered already", schema);
+  else
+    {
+      struct connector *added =
+          add_connector (registry, connector, "the program's connector", error);
+      status = added == NULL ? -1 : 0;
+      if (added != NULL)
+        added->built_in = true;
+    }
+  pthread_mutex_unlock (&registry->lock);
+  return status;
+}
+
+/* ---- looking at files ---- */
+
+/* One file of the search path, as a walk over it shows it.  */
+struct candidate
+{
+  const char *file;
+  const struct search_directory *directory;
+  const struct plugin_notes *notes;
+  const struct lr_error *problem; /* the notes can't be read; NULL: they can */
+};
+
+/* Returns whether the walk goes on.  */
+typedef bool visit_candidate (void *context, const struct candidate *candidate);
+
+/* A file that claims by its name to be one of ours, or at least a library.  */
+static bool
+looks_like_plugin (const char *name)
+{
+  size_t length = strlen (name);
+  return length > 3 && strcmp (name + length - 3, ".so") == 0;
+}
+
+/* Show one file.  What is no plugin, and does not look like one, is passed over.  */
+static bool
+visit_file (const struct search_directory *directory, const char *name, visit_candidate *visit,
+            void *context)
+{
+  char *file;
+  struct stat info;
+  struct plugin_notes notes;
+  struct lr_error problem;
+  bool go_on = true;
+  if (asprintf (&file, "%s/%s", directory->path, name) < 0)
+    return true;
+  if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
+    {
+      int failed = plugin_read_notes (&notes, file, error_begin (&problem, NULL));
+      if (failed == 0 || notes.is_plugin || looks_like_plugin (name))
+        go_on = visit (
+            context, &(struct candidate){ file, directory, &notes, failed != 0 ? &problem : NULL });
+      plugin_notes_free (&notes);
+    }
+  free (file);
+  return go_on;
+}
+
+/* Show each plugin of the search path, in its order.  -1 without memory.  */
+static int
+walk (const struct search_path *path, visit_candidate *visit, void *context)
+{
+  bool go_on = true;
+  for (size_t i = 0; go_on && i < path->count; i++)
+    {
+      char **files = search_path_list_files (path->directories[i].path);
+      if (files == NULL)
+        return -1;
+      for (char **file = files; go_on && *file != NULL; file++)
+        go_on = visit_file (&path->directories[i], *file, visit, context);
+      search_path_free_files (files);
+    }
+  return 0;
+}
+
+static bool
+names_schema (const struct plugin_notes *notes, const char *schema)
+{
+  for (size_t i = 0; i < notes->count; i++)
+    if (strcmp (notes->connectors[i].schema, schema) == 0)
+      return true;
+  return false;
+}
+
+/* ---- finding and loading ---- */
+
+struct search
+{
+  lr_registry *registry;
+  const char *schema;
+  struct connector *found;
+  bool decided; /* a file names the schema: nothing after it counts */
+  struct lr_error *error;
+  char others[512]; /* the schemas that exist, for the message */
+};
+
+static void
+remember_other (struct search *search, const char *schema)
+{
+  size_t used = strlen (search->others);
+  size_t length = strlen (schema);
+  char spaced[sizeof search->others + 4];
+  snprintf (spaced, sizeof spaced, " %s,", search->others);
+  char wanted[128];
+  if (length > 64)
+    return;
+  snprintf (wanted, sizeof wanted, " %s,", schema);
+  if (strstr (spaced, wanted) != NULL || used + length + 3 > sizeof search->others)
+    return;
+  if (used > 0)
+    strcat (search->others, ", ");
+  strcat (search->others, schema);
+}
+
+/* Of a plugin with several connectors only the one that was asked for comes in: another may be
+   shadowed by a plugin before it.  */
+static void
+load_candidate (struct search *search, const struct candidate *candidate)
+{
+  const struct lr_plugin *plugin;
+  if (plugin_load (&plugin, candidate->file, candidate->notes, search->error) != 0)
+    return;
+  for (const struct lr_connector *const *table = plugin->connectors; *table != NULL; table++)
+    if (strcmp ((*table)->schema, search->schema) == 0)
+      search->found = add_connector (search->registry, *table, candidate->file, search->error);
+  if (search->found != NULL)
+    registry_log (search->registry, LR_LOG_INFO, "%s: loaded %s", search->schema, candidate->file);
+}
+
+static bool
+visit_for_search (void *context, const struct candidate *candidate)
+{
+  struct search *search = context;
+  for (size_t i = 0; i < candidate->notes->count; i++)
+    remember_other (search, candidate->notes->connectors[i].schema);
+  if (!names_schema (candidate->notes, search->schema))
+    return true;
+  search->decided = true;
+  if (candidate->problem != NULL)
+    *search->error = *candidate->problem;
+  else
+    load_candidate (search, candidate);
+  return false;
+}
+
+static int
+set_not_found (struct search *search, const struct search_path *path)
+{
+  char searched[640] = "";
+  size_t used = 0;
+  for (size_t i = 0; i < path->count; i++)
+    {
+      const char *directory = path->directories[i].path;
+      if (used + strlen (directory) + 3 > sizeof searched)
+        {
+          used += (size_t) (stpcpy (searched + used, "...") - (searched + used));
+          break;
+        }
+      used += (size_t) (stpcpy (stpcpy (searched + used, i == 0 ? "" : ", "), directory)
+                        - (searched + used));
+    }
+  for (const struct connector *connector = search->registry->connectors; connector != NULL;
+       connector = connector->next)
+    remember_other (search, connector->table.schema);
+  return error_set (search->error, LR_ERROR_NO_CONNECTOR,
+                    "no connector has the schema \"%s\"; searched: %s; schemas that exist: %s",
+                    search->schema, searched, search->others[0] == '\0' ? "none" : search->others);
+}
+
+static struct connector *
+search_plugins (lr_registry *registry, const char *schema, struct lr_error *error)
+{
+  struct search search = { .registry = registry, .schema = schema, .error = error };
+  struct search_path path;
+  if (search_path_build (&path, (const char *const *) registry->directories,
+                         registry->directory_count)
+          != 0
+      || walk (&path, visit_for_search, &search) != 0)
+    error_no_memory (error);
+  else if (!search.decided)
+    set_not_found (&search, &path);
+  search_path_free (&path);
+  return search.found;
+}
+
+const struct connector *
+registry_find (lr_registry *registry, const char *schema, struct lr_error *error)
+{
+  pthread_mutex_lock (&registry->lock);
+  struct connector *connector = find_known (registry, schema);
+  if (connector == NULL)
+    connector = search_plugins (registry, schema, error);
+  pthread_mutex_unlock (&registry->lock);
+  return connector;
+}
+
+int
+lr_registry_load (lr_registry *registry, const char *schema, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  return registry_find (registry, schema, error) == NULL ? -1 : 0;
+}
+
+static const struct lr_connector *
+find_table (void *context, const char *schema, struct lr_error *error)
+{
+  const struct connector *connector = registry_find (context, schema, error);
+  return connector == NULL ? NULL : &connector->table;
+}
+
+int
+registry_parse_target (lr_registry *registry, struct target *target, const char *url,
+                       const char *const *options, struct lr_error *error)
+{
+  return target_parse (target, url, options, find_table, registry, error);
+}
+
+/* ---- listing ---- */
+
+const char *
+lr_source_name (enum lr_source source)
+{
+  static const char *const names[] = {
+    [LR_SOURCE_BUILT_IN] = "built-in",
+    [LR_SOURCE_PROGRAM] = "program",
+    [LR_SOURCE_ENVIRONMENT] = "environment",
+    [LR_SOURCE_INSTALLED] = "installed",
+  };
+  return (size_t) source < sizeof names / sizeof names[0] ? names[source] : "unknown";
+}
+
+struct listing
+{
+  struct lr_connector_list *list;
+  struct lr_connector_info **items; /* owned by the list once it is complete */
+  bool failed;                      /* no memory */
+};
+
+/* What serves INFO's schema ahead of it, by what is listed already.  */
+static const char *
+find_shadow (const struct listing *listing, const char *schema)
+{
+  for (size_t i = 0; i < listing->list->count; i++)
+    {
+      const struct lr_connector_info *info = listing->items[i];
+      if (info->schema != NULL && info->shadowed_by == NULL && strcmp (info->schema, schema) == 0)
+        return info->file == NULL ? "the program itself" : info->file;
+    }
+  return NULL;
+}
+
+/* Add a row with copies of the texts of INFO.  */
+static void
+add_row (struct listing *listing, const struct lr_connector_info *info)
+{
+  struct lr_connector_list *list = listing->list;
+  struct lr_connector_info *row = result_own (list, calloc (1, sizeof *row));
+  struct lr_connector_info **grown =
+      realloc (listing->items, (list->count + 1) * sizeof *listing->items);
+  if (grown != NULL)
+    listing->items = grown;
+  if (row == NULL || grown == NULL)
+    {
+      listing->failed = true;
+      return;
+    }
+  *row = *info;
+  const char **texts[] = { &row->schema,    &row->description, &row->version, &row->file,
+                           &row->directory, &row->shadowed_by, &row->problem };
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    if (*texts[i] != NULL)
+      {
+        *texts[i] = result_copy_text (list, *texts[i]);
+        listing->failed = listing->failed || *texts[i] == NULL;
+      }
+  grown[list->count++] = row;
+}
+
+static bool
+visit_for_listing (void *context, const struct candidate *candidate)
+{
+  struct listing *listing = context;
+  char problem[128];
+  struct lr_connector_info info = { .version = candidate->notes->version,
+                                    .file = candidate->file,
+                                    .directory = candidate->directory->path,
+                                    .abi = candidate->notes->abi,
+                                    .source = (uint32_t) candidate->directory->source };
+  if (candidate->problem != NULL)
+    info.problem = candidate->problem->message;
+  else if (candidate->notes->abi != LR_ABI)
+    {
+      snprintf (problem, sizeof problem,
+                "it is built for connector ABI %u, and this library has ABI %u",
+                candidate->notes->abi, LR_ABI);
+      info.problem = problem;
+    }
+  for (size_t i = 0; i < candidate->notes->count; i++)
+    {
+      info.schema = candidate->notes->connectors[i].schema;
+      info.description = candidate->notes->connectors[i].description;
+      info.shadowed_by = find_shadow (listing, info.schema);
+      add_row (listing, &info);
+    }
+  if (candidate->notes->count == 0)
+    add_row (listing, &info);
+  return !listing->failed;
+}
+
+/* The connectors that the program brought itself.  */
+static void
+list_built_in (lr_registry *registry, struct listing *listing)
+{
+  for (const struct connector *connector = registry->connectors; connector != NULL;
+       connector = connector->next)
+    if (connector->built_in)
+      add_row (listing, &(struct lr_connector_info){ .schema = connector->table.schema,
+                                                     .description = connector->table.description,
+                                                     .abi = connector->table.abi,
+                                                     .source = LR_SOURCE_BUILT_IN });
+}
+
+int
+lr_registry_list (lr_registry *registry, struct lr_connector_list **result, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  *result = NULL;
+  struct search_path path = { NULL, 0 };
+  struct listing listing = { .list = result_new (sizeof *listing.list) };
+  pthread_mutex_lock (&registry->lock);
+  if (listing.list == NULL
+      || search_path_build (&path, (const char *const *) registry->directories,
+                            registry->directory_count)
+             != 0)
+    listing.failed = true;
+  if (!listing.failed)
+    list_built_in (registry, &listing);
+  if (!listing.failed && walk (&path, visit_for_listing, &listing) != 0)
+    listing.failed = true;
+  pthread_mutex_unlock (&registry->lock);
+  search_path_free (&path);
+  if (!listing.failed && listing.items != NULL)
+    listing.list->items = result_own (listing.list, listing.items);
+  else
+    free (listing.items);
+  if (listing.failed || (listing.list->count > 0 && listing.list->items == NULL))
+    {
+      lr_free (listing.list);
+      return error_no_memory (error);
+    }
+  *result = listing.list;
+  return 0;
+}
+
+int
+lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *error)
+{
+  struct lr_error local;
+  struct search_path path;
+  error = error_begin (error, &local);
+  *result = NULL;
+  pthread_mutex_lock (&registry->lock);
+  int failed = search_path_build (&path, (const char *const *) registry->directories,
+                                  registry->directory_count);
+  pthread_mutex_unlock (&registry->lock);
+  size_t size = 1;
+  for (size_t i = 0; i < path.count && failed == 0; i++)
+    size += strlen (path.directories[i].path) + 1;
+  char *text = failed != 0 ? NULL : result_new (size);
+  if (text != NULL)
+    for (size_t i = 0; i < path.count; i++)
+      strcat (strcat (text, path.directories[i].path), "\n");
+  search_path_free (&path);
+  *result = text;
+  return text == NULL ? error_no_memory (error) : 0;
+}

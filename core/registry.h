@@ -1,0 +1,24 @@
+/* The registry, as the rest of the core uses it.  */
+
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include "core/connector.h"
+#include "core/url.h"
+
+/* The connector of SCHEMA, loaded if need be; it lives as long as REGISTRY.  NULL and *ERROR.  */
+const struct connector *registry_find (lr_registry *registry, const char *schema,
+                                       struct lr_error *error);
+
+/* Parse URL with the connectors of REGISTRY, as target_parse does.  */
+int registry_parse_target (lr_registry *registry, struct target *target, const char *url,
+                           const char *const *options, struct lr_error *error);
+
+/* Log one line, formatted as printf does.  */
+void registry_log (lr_registry *registry, enum lr_log_level level, const char *format, ...)
+    __attribute__ ((__format__ (__printf__, 3, 4)));
+
+/* Whether anybody listens.  */
+int registry_logs (const lr_registry *registry);
+
+#endif

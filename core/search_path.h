@@ -1,0 +1,30 @@
+/* Where plugins are looked for, in order.  */
+
+#ifndef CORE_SEARCH_PATH_H
+#define CORE_SEARCH_PATH_H
+
+#include <longreach/longreach.h>
+
+struct search_directory
+{
+  char *path; /* owned, absolute */
+  enum lr_source source;
+};
+
+struct search_path
+{
+  struct search_directory *directories;
+  size_t count;
+};
+
+/* The program's COUNT directories, then the environment's, then the compiled-in one.  0, or -1
+   without memory; search_path_free in any case.  */
+int search_path_build (struct search_path *path, const char *const *program, size_t count);
+void search_path_free (struct search_path *path);
+
+/* The names of the files in DIRECTORY in bytewise order, ended by NULL, in memory that
+   search_path_free_files frees; empty where it can't be read.  NULL without memory.  */
+char **search_path_list_files (const char *directory);
+void search_path_free_files (char **files);
+
+#endif
