@@ -1,0 +1,137 @@
+#include "cli/connect.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct
+{
+  struct word_list plugin_directories;
+  struct word_list connector_options;
+  bool verbose;
+} given;
+
+const struct cli_option registry_options[] = {
+  { .name = "plugin-dir",
+    .argument = "DIR",
+    .help = "Look for plugins in DIR first; can be repeated",
+    .list = &given.plugin_directories },
+  { .name = "verbose",
+    .letter = 'v',
+    .help = "Tell on standard error what is loaded, started and sent",
+    .flag = &given.verbose },
+  { 0 },
+};
+
+const struct cli_option url_options[] = {
+  { .letter = 'o',
+    .argument = "NAME=VALUE",
+    .help = "Set an option of the URL's last hop; can be repeated",
+    .list = &given.connector_options },
+  { 0 },
+};
+
+static struct
+{
+  lr_registry *registry;
+  lr_connection *connection;
+} opened;
+
+/* Called from whatever thread the library is in, so one line is one call.  */
+static void
+print_log_line (void *data, enum lr_log_level level, const char *line)
+{
+  (void) data;
+  (void) level;
+  flockfile (stderr);
+  fputs ("longreach: ", stderr);
+  text_print_escaped (stderr, line, strlen (line));
+  putc ('\n', stderr);
+  funlockfile (stderr);
+}
+
+/* DIRECTORY from the root on, which the caller frees; NULL and errno without one.  */
+static char *
+make_absolute (const char *directory)
+{
+  if (directory[0] == '/')
+    return strdup (directory);
+  char *here = getcwd (NULL, 0);
+  if (here == NULL)
+    return NULL;
+  size_t size = strlen (here) + 1 + strlen (directory) + 1;
+  char *absolute = malloc (size);
+  if (absolute != NULL)
+    snprintf (absolute, size, "%s/%s", here, directory);
+  free (here);
+  return absolute;
+}
+
+static int
+add_directory (lr_registry *registry, const char *directory)
+{
+  if (directory[0] == '\0')
+    return report_usage ("--plugin-dir needs the name of a directory");
+  char *absolute = make_absolute (directory);
+  if (absolute == NULL)
+    return report_local (errno, "cannot find the directory %s: %s", directory, strerror (errno));
+  struct lr_error error;
+  int status = lr_registry_add_directory (registry, absolute, &error) == 0
+                   ? 0
+                   : report_open_failure (&error);
+  free (absolute);
+  return status;
+}
+
+int
+connect_registry (lr_registry **registry)
+{
+  *registry = lr_registry_new ();
+  if (*registry == NULL)
+    out_of_memory ();
+  if (given.verbose)
+    lr_registry_set_log (*registry, print_log_line, NULL);
+  for (size_t i = 0; i < given.plugin_directories.count; i++)
+    {
+      int status = add_directory (*registry, given.plugin_directories.items[i]);
+      if (status != 0)
+        {
+          lr_registry_free (*registry);
+          *registry = NULL;
+          return status;
+        }
+    }
+  return 0;
+}
+
+int
+connect_open (const char *url, lr_connection **connection)
+{
+  int status = connect_registry (&opened.registry);
+  if (status != 0)
+    return status;
+  struct lr_open_args args = LR_OPEN_ARGS (.url = url, .options = given.connector_options.items);
+  struct lr_error error;
+  if (lr_open (opened.registry, &args, &opened.connection, &error) != 0)
+    {
+      status = report_open_failure (&error);
+      connect_end ();
+      return status;
+    }
+  *connection = opened.connection;
+  return 0;
+}
+
+void
+connect_end (void)
+{
+  lr_close (opened.connection);
+  opened.connection = NULL;
+  if (opened.registry != NULL)
+    lr_registry_free (opened.registry);
+  opened.registry = NULL;
+}

@@ -1,0 +1,24 @@
+/* Opening what a URL names, as the options say.  */
+
+#ifndef CLI_CONNECT_H
+#define CLI_CONNECT_H
+
+#include "cli/options.h"
+
+#include <longreach/longreach.h>
+
+extern const struct cli_option registry_options[]; /* --plugin-dir, --verbose */
+extern const struct cli_option url_options[];      /* -o */
+
+/* Each of these returns 0, or an exit status, having reported the failure.  */
+
+/* A registry with the directories that were asked for; lr_registry_free frees it.  */
+int connect_registry (lr_registry **registry);
+
+/* The connection is borrowed: connect_end closes it.  At most one is open.  */
+int connect_open (const char *url, lr_connection **connection);
+
+/* Close what is open, if anything is.  */
+void connect_end (void);
+
+#endif

@@ -1,0 +1,53 @@
+/* What a subcommand is.  Each has a file of its own, which defines one row; main.c lists them.  */
+
+#ifndef CLI_SUBCOMMAND_H
+#define CLI_SUBCOMMAND_H
+
+#include "cli/options.h"
+
+#include <longreach/longreach.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Options that several subcommands share; a set.  */
+enum subcommand_offers
+{
+  OFFERS_REGISTRY = 1, /* --plugin-dir, --verbose */
+  OFFERS_URL = 2,      /* -o; the first operand is a URL */
+  OFFERS_JSON = 4,     /* --json */
+};
+
+#define ANY_NUMBER ((size_t) -1)
+
+struct subcommand
+{
+  const char *name;
+  const char *operands;             /* as the synopsis shows them: "URL PATH" */
+  const char *summary;              /* one sentence */
+  const char *details;              /* what --help says after the options, or NULL */
+  const struct cli_option *options; /* its own, or NULL */
+  unsigned offers;                  /* enum subcommand_offers */
+  size_t least;
+  size_t most;       /* operands; ANY_NUMBER: no limit */
+  bool runs_command; /* operands after the URL are a command, and failures of ours exit as ssh's */
+
+  /* Exactly one of these is set.  Both return the exit status, having reported any failure.  */
+  int (*perform) (char **operands, size_t count);
+  /* Is given a connection to the URL, which is the caller's, and the operands after the URL.  */
+  int (*perform_at) (lr_connection *connection, char **operands, size_t count);
+};
+
+extern const struct subcommand run_subcommand;
+extern const struct subcommand stat_subcommand;
+extern const struct subcommand get_subcommand;
+extern const struct subcommand put_subcommand;
+extern const struct subcommand user_subcommand;
+extern const struct subcommand group_subcommand;
+extern const struct subcommand whoami_subcommand;
+extern const struct subcommand env_subcommand;
+extern const struct subcommand ping_subcommand;
+extern const struct subcommand hostname_subcommand;
+extern const struct subcommand plugins_subcommand;
+
+#endif
