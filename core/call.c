@@ -100,7 +100,7 @@ call_begin_output (struct lr_call *call, enum lr_stream stream, uint64_t size)
 static bool
 make_room (struct call_output *output, size_t size)
 {
-  if (output->allocated - output->size > size)
+  if (output->data != NULL && output->allocated - output->size > size)
     return true;
   size_t room = output->allocated == 0 ? 4096 : output->allocated;
   while (room - output->size <= size)

@@ -330,13 +330,14 @@ call_own (lr_connection *connection, enum operation operation, struct lr_error *
 static int
 open_target (lr_connection *connection, struct lr_error *error)
 {
+  const struct connector *connector = connection->connector;
   if (connection->target.count > 1)
     return error_set (error, LR_ERROR_UNSUPPORTED,
                       "the target has %zu hops, and this version connects through one",
                       connection->target.count);
-  if (connector_needs_tunnel (connection->connector) && open_tunnel (connection, error) != 0)
+  if (connector_needs_tunnel (connector) && open_tunnel (connection, error) != 0)
     return -1;
-  if (connection->connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
+  if (connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
     {
       if (call_own (connection, OPERATION_OPEN, error) != 0)
         return -1;
@@ -420,7 +421,7 @@ lr_close (lr_connection *connection)
   if (connection == NULL)
     return;
   if (connection->opened && connection->connector->providers[OPERATION_CLOSE] == PROVIDER_CONNECTOR)
-    call_own (connection, OPERATION_CLOSE, error_begin (&ignored, NULL));
+    call_own (connection, OPERATION_CLOSE, &ignored);
   if (connection->tunnelled)
     close_tunnel (connection);
   target_free (&connection->target);

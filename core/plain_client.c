@@ -78,6 +78,8 @@ static void
 send_copy (struct plain_client *client, const char *data, size_t size)
 {
   struct client_piece *piece = client->last_piece;
+  if (size == 0)
+    return;
   if (piece == NULL || piece->own == NULL)
     piece = add_piece (client);
   if (piece == NULL)

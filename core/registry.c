@@ -195,7 +195,7 @@ visit_file (const struct search_directory *directory, const char *name, visit_ca
     return true;
   if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
     {
-      int failed = plugin_read_notes (&notes, file, error_begin (&problem, NULL));
+      int failed = plugin_read_notes (&notes, file, &problem);
       if (failed == 0 || notes.is_plugin || looks_like_plugin (name))
         go_on = visit (
             context, &(struct candidate){ file, directory, &notes, failed != 0 ? &problem : NULL });
@@ -302,7 +302,7 @@ set_not_found (struct search *search, const struct search_path *path)
       const char *directory = path->directories[i].path;
       if (used + strlen (directory) + 3 > sizeof searched)
         {
-          used += (size_t) (stpcpy (searched + used, "...") - (searched + used));
+          strcpy (searched + used, "...");
           break;
         }
       used += (size_t) (stpcpy (stpcpy (searched + used, i == 0 ? "" : ", "), directory)
@@ -390,8 +390,9 @@ struct listing
 static const char *
 find_shadow (const struct listing *listing, const char *schema)
 {
-  for (size_t i = 0; i < listing->list->count; i++)
+  for (size_t i = 0; listing->items != NULL && i < listing->list->count; i++)
     {
+      /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): all below count are set */
       const struct lr_connector_info *info = listing->items[i];
       if (info->schema != NULL && info->shadowed_by == NULL && strcmp (info->schema, schema) == 0)
         return info->file == NULL ? "the program itself" : info->file;

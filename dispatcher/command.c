@@ -296,7 +296,6 @@ answer_not_started (struct request *request, const struct process_setup *setup,
                     enum process_stage stage, int errnum)
 {
   static const char *const stages[] = {
-    [PROCESS_FORK] = "cannot start a process",        [PROCESS_UMASK] = "cannot set the umask",
     [PROCESS_GROUP] = "cannot change to the group",   [PROCESS_USER] = "cannot change to the user",
     [PROCESS_CWD] = "cannot change to the directory",
   };

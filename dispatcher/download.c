@@ -110,7 +110,7 @@ static void
 handle_download (struct request *request)
 {
   const char *path = request->packet->download.file.data;
-  struct stat info;
+  struct stat info = { .st_mode = 0 };
   int file = open (path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   int errnum = file < 0 || fstat (file, &info) != 0 ? errno : S_ISDIR (info.st_mode) ? EISDIR : 0;
   if (errnum != 0 && file >= 0)

@@ -63,9 +63,10 @@ loop_set_events (struct watch *watch, short events)
   if (watch->slot < 0)
     return;
   polls[watch->slot].fd = events == WATCH_NOTHING ? -1 : watch->fd;
-  polls[watch->slot].events = events == WATCH_NOTHING ? 0 : events;
+  polls[watch->slot].events = (short) (events == WATCH_NOTHING ? 0 : events);
   /* What a callback of this round no longer wants is not delivered in it.  */
-  polls[watch->slot].revents &= (short) (polls[watch->slot].events | POLLHUP | POLLERR | POLLNVAL);
+  int wanted = polls[watch->slot].events | POLLHUP | POLLERR | POLLNVAL;
+  polls[watch->slot].revents = (short) (polls[watch->slot].revents & wanted);
 }
 
 void

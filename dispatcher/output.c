@@ -91,7 +91,7 @@ remove_first (void)
 void
 output_bytes (const void *data, size_t size)
 {
-  if (state != OUTPUT_FINE)
+  if (state != OUTPUT_FINE || size == 0)
     return;
   struct piece *piece = last;
   if (piece == NULL || holds_contents (piece))

@@ -517,7 +517,7 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
       return;
     }
   int target = open (replacement->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-  struct stat info;
+  struct stat info = { .st_mode = 0 };
   if (target < 0 || fstat (target, &info) != 0)
     fail (replacement, errno, "cannot open");
   else if (!same_inode (&info, &replacement->old_info))

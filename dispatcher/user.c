@@ -61,29 +61,40 @@ resolve_group (struct request *request)
 
 /* ---- lists of names for an answer ---- */
 
-/* Owns its items' texts.  */
+/* Owns its texts.  */
 struct names
 {
-  struct packet_bytes *items;
+  char **texts;
+  struct packet_bytes *items; /* the same, as fields of a packet */
   size_t count, allocated;
 };
 
 static bool
+names_grow (struct names *names)
+{
+  size_t room = names->allocated == 0 ? 16 : names->allocated * 2;
+  char **texts = realloc (names->texts, room * sizeof (char *));
+  if (texts == NULL)
+    return false;
+  names->texts = texts;
+  struct packet_bytes *items = realloc (names->items, room * sizeof *items);
+  if (items == NULL)
+    return false;
+  names->items = items;
+  names->allocated = room;
+  return true;
+}
+
+static bool
 names_add (struct names *names, const char *name)
 {
-  if (names->count == names->allocated)
-    {
-      size_t room = names->allocated == 0 ? 16 : names->allocated * 2;
-      struct packet_bytes *grown = realloc (names->items, room * sizeof *grown);
-      if (grown == NULL)
-        return false;
-      names->items = grown;
-      names->allocated = room;
-    }
-  char *copy = strdup (name);
-  if (copy == NULL)
+  if (names->count == names->allocated && !names_grow (names))
     return false;
-  names->items[names->count++] = packet_text (copy);
+  char *text = strdup (name);
+  if (text == NULL)
+    return false;
+  names->texts[names->count] = text;
+  names->items[names->count++] = packet_text (text);
   return true;
 }
 
@@ -91,7 +102,7 @@ static bool
 names_contain (const struct names *names, const char *name)
 {
   for (size_t i = 0; i < names->count; i++)
-    if (strcmp (names->items[i].data, name) == 0)
+    if (strcmp (names->texts[i], name) == 0)
       return true;
   return false;
 }
@@ -100,7 +111,8 @@ static void
 names_free (struct names *names)
 {
   for (size_t i = 0; i < names->count; i++)
-    free ((char *) names->items[i].data);
+    free (names->texts[i]);
+  free (names->texts);
   free (names->items);
 }
 
@@ -164,7 +176,7 @@ static void
 answer_user (struct request *request, const struct passwd *entry)
 {
   struct packet packet = { .id = PACKET_USER_ENTRY };
-  struct names names = { NULL, 0, 0 };
+  struct names names = { NULL, NULL, 0, 0 };
   const char *hash = NULL;
   if (request->packet->query_user.query_password_hash)
     {
@@ -217,7 +229,7 @@ query_group (struct request *request)
       answer_not_found (request, "group", name);
       return;
     }
-  struct names names = { NULL, 0, 0 };
+  struct names names = { NULL, NULL, 0, 0 };
   bool listed = true;
   for (char **member = entry->gr_mem; listed && member != NULL && *member != NULL; member++)
     listed = names_add (&names, *member);
