@@ -22,5 +22,7 @@ args_import (void *own, size_t own_size, const void *given, struct lr_error *err
                         lr_version ());
   memset (own, 0, own_size);
   memcpy (own, given, size < own_size ? size : own_size);
+  size = (uint32_t) own_size;
+  memcpy (own, &size, sizeof size);
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "core/call.h"
 
+#include "core/args.h"
 #include "core/error.h"
 #include "core/result.h"
 
@@ -269,37 +270,47 @@ lr_reply_run (lr_call *call, int64_t returncode)
   answer (call, -1, result);
 }
 
-void
-lr_reply_stat (lr_call *call, const struct lr_stat_result *stat)
+/* Copy what a connector replies with, a structure that begins with its own size, to OWN.  False:
+   the call has failed.  */
+static bool
+import_reply (struct lr_call *call, void *own, size_t own_size, const void *given)
 {
-  if (!expect (call, call->operation == OPERATION_STAT))
-    return;
-  if (stat == NULL)
+  struct lr_error error;
+  if (args_import (own, own_size, given, &error) == 0)
+    return true;
+  lr_call_fail (call, LR_ERROR_PLUGIN, 0, NULL,
+                "the connector %s answers %s with a structure of no size, or of a newer version",
+                lr_hop_schema (call->hop), operation_name (call->operation));
+  return false;
+}
+
+/* A copy of TEXT, NULL as the empty one, that RESULT owns.  False without memory.  */
+static bool
+copy_text (void *result, const char **text)
+{
+  *text = result_copy_text (result, *text == NULL ? "" : *text);
+  return *text != NULL;
+}
+
+static bool
+copy_bytes (void *result, struct lr_bytes *bytes)
+{
+  if (bytes->data == NULL)
+    return true;
+  char *copy = result_own (result, malloc (bytes->size + 1));
+  if (copy != NULL)
     {
-      answer (call, 0, NULL);
-      return;
+      memcpy (copy, bytes->data, bytes->size);
+      copy[bytes->size] = '\0';
     }
-  struct lr_stat_result *result = result_new (sizeof *result);
-  if (result == NULL)
-    {
-      fail_no_memory (call);
-      return;
-    }
-  *result = *stat;
-  result->owner = result_copy_text (result, stat->owner);
-  result->group = result_copy_text (result, stat->group);
-  bool copied = result->owner != NULL && result->group != NULL;
-  if (stat->sha512sum.data != NULL)
-    {
-      char *digest = result_own (result, malloc (stat->sha512sum.size + 1));
-      copied = copied && digest != NULL;
-      if (digest != NULL)
-        {
-          memcpy (digest, stat->sha512sum.data, stat->sha512sum.size);
-          digest[stat->sha512sum.size] = '\0';
-        }
-      result->sha512sum.data = digest;
-    }
+  bytes->data = copy;
+  return copy != NULL;
+}
+
+/* RESULT is complete, or there was no memory for a part of it.  */
+static void
+answer_copied (struct lr_call *call, void *result, bool copied)
+{
   if (copied)
     answer (call, 0, result);
   else
@@ -307,6 +318,28 @@ lr_reply_stat (lr_call *call, const struct lr_stat_result *stat)
       lr_free (result);
       fail_no_memory (call);
     }
+}
+
+void
+lr_reply_stat (lr_call *call, const struct lr_stat_result *stat)
+{
+  struct lr_stat_result own;
+  if (!expect (call, call->operation == OPERATION_STAT))
+    return;
+  if (stat == NULL)
+    {
+      answer (call, 0, NULL);
+      return;
+    }
+  if (!import_reply (call, &own, sizeof own, stat))
+    return;
+  struct lr_stat_result *result = result_new (sizeof *result);
+  if (result != NULL)
+    *result = own;
+  answer_copied (call, result,
+                 result != NULL && copy_text (result, &result->owner)
+                     && copy_text (result, &result->group)
+                     && copy_bytes (result, &result->sha512sum));
 }
 
 static void
@@ -359,52 +392,40 @@ copy_list (void *result, const char *const *list)
 void
 lr_reply_user (lr_call *call, const struct lr_user_entry *user)
 {
-  if (!expect (call, call->operation == OPERATION_QUERY_USER && user != NULL))
+  struct lr_user_entry own;
+  if (!expect (call, call->operation == OPERATION_QUERY_USER && user != NULL)
+      || !import_reply (call, &own, sizeof own, user))
     return;
   struct lr_user_entry *result = result_new (sizeof *result);
-  if (result == NULL)
+  bool copied = result != NULL;
+  if (result != NULL)
     {
-      fail_no_memory (call);
-      return;
+      *result = own;
+      result->groups = copy_list (result, own.groups);
+      result->password_hash = result_copy_text (result, own.password_hash);
+      copied = result->groups != NULL
+               && (own.password_hash == NULL) == (result->password_hash == NULL)
+               && copy_text (result, &result->name) && copy_text (result, &result->group)
+               && copy_text (result, &result->gecos) && copy_text (result, &result->home)
+               && copy_text (result, &result->shell);
     }
-  *result = *user;
-  const char **texts[] = { &result->name, &result->group, &result->gecos, &result->home,
-                           &result->shell };
-  bool copied = true;
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    {
-      *texts[i] = result_copy_text (result, *texts[i] == NULL ? "" : *texts[i]);
-      copied = copied && *texts[i] != NULL;
-    }
-  result->groups = copy_list (result, user->groups);
-  result->password_hash = result_copy_text (result, user->password_hash);
-  if (copied && result->groups != NULL
-      && (user->password_hash == NULL || result->password_hash != NULL))
-    answer (call, 0, result);
-  else
-    {
-      lr_free (result);
-      fail_no_memory (call);
-    }
+  answer_copied (call, result, copied);
 }
 
 void
 lr_reply_group (lr_call *call, const struct lr_group_entry *group)
 {
-  if (!expect (call, call->operation == OPERATION_QUERY_GROUP && group != NULL))
+  struct lr_group_entry own;
+  if (!expect (call, call->operation == OPERATION_QUERY_GROUP && group != NULL)
+      || !import_reply (call, &own, sizeof own, group))
     return;
   struct lr_group_entry *result = result_new (sizeof *result);
+  bool copied = result != NULL;
   if (result != NULL)
     {
-      result->gid = group->gid;
-      result->name = result_copy_text (result, group->name == NULL ? "" : group->name);
-      result->members = copy_list (result, group->members);
+      *result = own;
+      result->members = copy_list (result, own.members);
+      copied = result->members != NULL && copy_text (result, &result->name);
     }
-  if (result != NULL && result->name != NULL && result->members != NULL)
-    answer (call, 0, result);
-  else
-    {
-      lr_free (result);
-      fail_no_memory (call);
-    }
+  answer_copied (call, result, copied);
 }

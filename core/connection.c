@@ -30,7 +30,7 @@ struct lr_connection
   const struct connector *connector;
   char *host;  /* owned */
   void *state; /* what the connector's open left */
-  bool opened; /* by the connector's own open */
+  bool opened; /* wholly: the connector's close has something to close */
 
   bool tunnelled; /* the rest is in use */
   struct transport transport;
@@ -114,7 +114,7 @@ break_connection (lr_connection *connection, const char *problem)
   transport_end (transport, problem == NULL ? END_GRACE : 0);
   quote_tail (transport, quote, sizeof quote);
   describe_end (transport, end, sizeof end);
-  if (problem == NULL && hop->connector->explain != NULL)
+  if (problem == NULL && transport->status_known && hop->connector->explain != NULL)
     hop->connector->explain (hop, transport->status, transport->tail, &explanation);
   if (explanation.data != NULL)
     error_set (&connection->reason, LR_ERROR_IO, "%s: %s", connection->host, explanation.data);
@@ -337,12 +337,10 @@ open_target (lr_connection *connection, struct lr_error *error)
                       connection->target.count);
   if (connector_needs_tunnel (connector) && open_tunnel (connection, error) != 0)
     return -1;
-  if (connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
-    {
-      if (call_own (connection, OPERATION_OPEN, error) != 0)
-        return -1;
-      connection->opened = true;
-    }
+  if (connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR
+      && call_own (connection, OPERATION_OPEN, error) != 0)
+    return -1;
+  connection->opened = true;
   return 0;
 }
 

@@ -1,8 +1,8 @@
 /* A transport: the byte stream to a dispatcher, here the pipes of a child process.
 
    The child runs in its own session, so that no key at a terminal reaches it, and sees no other
-   descriptors than its three.  What it says on stderr is drained for life; the end of it is kept
-   for error messages.  */
+   descriptors than its three.  What it says on stderr is drained whenever a call waits; the end of
+   it is kept for error messages.  */
 
 #ifndef CORE_TRANSPORT_H
 #define CORE_TRANSPORT_H

@@ -143,13 +143,10 @@ answer_stat (struct lr_call *call, const struct packet *packet)
 {
   const struct packet_stat_result *stat = &packet->stat_result;
   const struct call_output *digest = &call->outputs[LR_STDOUT];
-  struct lr_stat_result result = { .type = type_of_name (stat->type.data),
-                                   .mode = stat->mode,
-                                   .owner = stat->owner.data,
-                                   .group = stat->group.data,
-                                   .size = stat->size,
-                                   .mtime_ns = (int64_t) stat->mtime,
-                                   .ctime_ns = (int64_t) stat->ctime };
+  struct lr_stat_result result =
+      LR_STAT_RESULT (.type = type_of_name (stat->type.data), .mode = stat->mode,
+                      .owner = stat->owner.data, .group = stat->group.data, .size = stat->size,
+                      .mtime_ns = (int64_t) stat->mtime, .ctime_ns = (int64_t) stat->ctime);
   if (stat->sha512sum.present && digest->size == 64)
     result.sha512sum = (struct lr_bytes){ digest->data, digest->size };
   lr_reply_stat (call, &result);
@@ -189,18 +186,14 @@ answer_query_user (struct lr_call *call, const struct packet *packet)
 {
   const struct packet_user_entry *user = &packet->user_entry;
   const char **groups = texts_of (&user->groups);
+  struct lr_user_entry entry =
+      LR_USER_ENTRY (.name = user->name.data, .uid = user->uid, .group = user->group.data,
+                     .gid = user->gid, .groups = groups, .password_hash = user->password_hash.data,
+                     .gecos = user->gecos.data, .home = user->home.data, .shell = user->shell.data);
   if (groups == NULL)
     fail_no_memory (call);
   else
-    lr_reply_user (call, &(struct lr_user_entry){ .name = user->name.data,
-                                                  .uid = user->uid,
-                                                  .group = user->group.data,
-                                                  .gid = user->gid,
-                                                  .groups = groups,
-                                                  .password_hash = user->password_hash.data,
-                                                  .gecos = user->gecos.data,
-                                                  .home = user->home.data,
-                                                  .shell = user->shell.data });
+    lr_reply_user (call, &entry);
   free (groups);
 }
 
@@ -209,11 +202,12 @@ answer_query_group (struct lr_call *call, const struct packet *packet)
 {
   const struct packet_group_entry *group = &packet->group_entry;
   const char **members = texts_of (&group->members);
+  struct lr_group_entry entry =
+      LR_GROUP_ENTRY (.name = group->name.data, .gid = group->gid, .members = members);
   if (members == NULL)
     fail_no_memory (call);
   else
-    lr_reply_group (call, &(struct lr_group_entry){
-                              .name = group->name.data, .gid = group->gid, .members = members });
+    lr_reply_group (call, &entry);
   free (members);
 }
 

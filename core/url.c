@@ -175,7 +175,7 @@ parse_bracketed (struct lr_hop *hop, struct part *rest, struct lr_error *error)
                             rest->text);
   struct part address = { rest->text + 1, (size_t) (close - rest->text) - 1 };
   hop->name = decode (address, error);
-  if (hop->name == NULL)
+  if (hop->name == NULL || refuse_control ("host", hop->name, error) != 0)
     return -1;
   if (!is_ipv6 (hop->name))
     return error_set_field (error, "url", "\"%s\" in brackets is not an IPv6 address", hop->name);

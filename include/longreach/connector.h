@@ -39,8 +39,9 @@ typedef struct lr_hop lr_hop;
 /* Texts of HOP, percent-decoded and free of NUL; they live as long as HOP.  A part that could be
    read as an option (a leading `-`) was refused, but for LR_TARGET_OPAQUE.  */
 const char *lr_hop_schema (const lr_hop *hop);
-const char *lr_hop_name (const lr_hop *hop); /* host, name, user or path, by the target form; ""
-                                                only with LR_TARGET_MAY_BE_EMPTY */
+const char *
+lr_hop_name (const lr_hop *hop); /* host, name, user or path, by the target form; "" with
+                                    LR_TARGET_NONE, and where the target may be empty */
 const char *lr_hop_user (const lr_hop *hop); /* NULL: not given */
 unsigned lr_hop_port (const lr_hop *hop);    /* 0: not given */
 
@@ -207,8 +208,8 @@ struct lr_connector
   uint32_t target_form;            /* enum lr_target_form */
   uint32_t flags;                  /* enum lr_connector_flags */
   const struct lr_option *options; /* ended by one without a name; NULL: none */
-  const char *const *unsupported;  /* names of operations that are refused rather than
-                                      inherited, ended by NULL; NULL: none */
+  const char *const *unsupported;  /* names of operations that are refused, ended by NULL;
+                                      NULL: none */
 
   /* Hooks: no I/O, never block.  */
 
@@ -221,7 +222,7 @@ struct lr_connector
      said STDERR_TAIL; not set: its own words are shown.  */
   void (*explain) (const lr_hop *hop, int status, const char *stderr_tail, lr_text *out);
 
-  /* The host's name; NULL, or not set: the hop's name.  */
+  /* The host's name; NULL, or not set: the hop's name, or the schema where that is empty.  */
   void (*extract_hostname) (const lr_hop *hop, lr_text *out);
 
   /* Operations, named as in the seed.  `open` and `close` may be left NULL.  A connector that

@@ -159,7 +159,8 @@ enum lr_log_level
 /* Takes one line, without its end.  It must not call back into the library.  */
 typedef void lr_log_function (void *data, enum lr_log_level level, const char *line);
 
-/* Send what connections of REGISTRY log to FUNCTION; NULL: nowhere, which is the default.  */
+/* Send what is logged of REGISTRY, and of connections opened from now on, to FUNCTION, in the
+   thread that makes the call; NULL: nowhere, which is the default.  */
 void lr_registry_set_log (lr_registry *registry, lr_log_function *function, void *data);
 
 /* ---- connections ---- */
@@ -223,7 +224,8 @@ struct lr_run_result
 
 /* Run a command and wait for it.  Mirrors: Connector.run.
    Errors: EXIT_STATUS, *RESULT is set all the same; INVALID_VALUE (`command`, `user`, `group`,
-   `umask`, `cwd`; `command` also where ids, umask or directory could not be set); REMOTE_OS, the
+   `umask`, `cwd`; `command` also where ids, umask or directory could not be set; `output_limit`,
+   there is more output, and the connection can still be used); REMOTE_OS, the
    program can't be executed (errnum ENOENT, EACCES, ...).  */
 int lr_run (lr_connection *connection, const struct lr_run_args *args,
             struct lr_run_result **result, struct lr_error *error);
@@ -252,8 +254,11 @@ struct lr_stat_args
   lr_flag sha512sum;    /* also the digest, of a regular file */
 };
 
+/* Results have their size too: a connector that answers may be older than the library.  */
 struct lr_stat_result
 {
+  uint32_t struct_size;
+  uint32_t reserved;
   uint64_t type; /* enum lr_file_type */
   uint64_t mode; /* permission bits, 07777 */
   const char *owner;
@@ -301,7 +306,8 @@ struct lr_download_result
 };
 
 /* Fetch a file.  Mirrors: Connector.download.
-   Errors: INVALID_VALUE (`file`), it is not there; REMOTE_OS.  */
+   Errors: INVALID_VALUE (`file`), it is not there; INVALID_VALUE (`limit`), it is larger, and the
+   connection can still be used; REMOTE_OS.  */
 int lr_download (lr_connection *connection, const struct lr_download_args *args,
                  struct lr_download_result **result, struct lr_error *error);
 
@@ -329,6 +335,8 @@ struct lr_query_user_args
 
 struct lr_user_entry
 {
+  uint32_t struct_size;
+  uint32_t reserved;
   const char *name;
   int64_t uid;
   const char *group; /* the primary group, or its decimal id where it has no name */
@@ -355,6 +363,8 @@ struct lr_query_group_args
 
 struct lr_group_entry
 {
+  uint32_t struct_size;
+  uint32_t reserved;
   const char *name;
   int64_t gid;
   const char *const *members; /* user names, ended by NULL */
@@ -406,11 +416,24 @@ lr_args_sized () noexcept
   args.size = sizeof args;
   return args;
 }
+template <typename lr_result>
+inline lr_result
+lr_result_sized () noexcept
+{
+  lr_result result{};
+  result.struct_size = sizeof result;
+  return result;
+}
 #  define LR_ARGS_(type, ...) (lr_args_sized<type> ())
+#  define LR_RESULT_(type, ...) (lr_result_sized<type> ())
 #else
 #  define LR_ARGS_(type, ...)                                                                      \
     {                                                                                              \
       .size = (uint32_t) sizeof (type), __VA_ARGS__                                                \
+    }
+#  define LR_RESULT_(type, ...)                                                                    \
+    {                                                                                              \
+      .struct_size = (uint32_t) sizeof (type), __VA_ARGS__                                         \
     }
 #endif
 
@@ -423,5 +446,10 @@ lr_args_sized () noexcept
 #define LR_QUERY_USER_ARGS(...) LR_ARGS_ (struct lr_query_user_args, __VA_ARGS__)
 #define LR_QUERY_GROUP_ARGS(...) LR_ARGS_ (struct lr_query_group_args, __VA_ARGS__)
 #define LR_GETENV_ARGS(...) LR_ARGS_ (struct lr_getenv_args, __VA_ARGS__)
+
+/* For connectors, which make them.  */
+#define LR_STAT_RESULT(...) LR_RESULT_ (struct lr_stat_result, __VA_ARGS__)
+#define LR_USER_ENTRY(...) LR_RESULT_ (struct lr_user_entry, __VA_ARGS__)
+#define LR_GROUP_ENTRY(...) LR_RESULT_ (struct lr_group_entry, __VA_ARGS__)
 
 #endif
