@@ -177,7 +177,8 @@ lr_call_fail (lr_call *call, enum lr_error_kind kind, int errnum, const char *fi
     error_set_field (&error, field, "%s: %s", call->host, text);
   else
     error_set (&error, kind, "%s: %s", call->host, text);
-  error.kind = kind;
+  /* An error without a kind is the connector's own.  */
+  error.kind = kind <= LR_ERROR_NONE || kind > LR_ERROR_NO_MEMORY ? LR_ERROR_PLUGIN : kind;
   error.errnum = errnum;
   call_fail_with (call, &error);
 }

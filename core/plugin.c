@@ -69,11 +69,14 @@ take_note (struct plugin_notes *notes, unsigned type, const char *data, size_t s
   return notes->version == NULL ? "there is no memory to read it" : NULL;
 }
 
+/* Take all our notes of a segment, also behind one that is damaged: which schemas a file names
+   matters most when something is wrong with it.  The first thing that is, or NULL.  */
 static const char *
 read_note_segment (struct plugin_notes *notes, Elf *elf, const GElf_Phdr *segment)
 {
   Elf_Data *data = elf_getdata_rawchunk (elf, (int64_t) segment->p_offset, segment->p_filesz,
                                          segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+  const char *problem = NULL;
   GElf_Nhdr note;
   size_t name, description;
   if (data == NULL)
@@ -82,12 +85,11 @@ read_note_segment (struct plugin_notes *notes, Elf *elf, const GElf_Phdr *segmen
     if (note.n_namesz == sizeof note_owner
         && memcmp ((char *) data->d_buf + name, note_owner, sizeof note_owner) == 0)
       {
-        const char *problem =
+        const char *fault =
             take_note (notes, note.n_type, (char *) data->d_buf + description, note.n_descsz);
-        if (problem != NULL)
-          return problem;
+        problem = problem != NULL ? problem : fault;
       }
-  return NULL;
+  return problem;
 }
 
 /* Whether a shared object with this header could be loaded here: our own file is the measure.  */
@@ -116,34 +118,46 @@ is_for_this_machine (Elf *elf, const GElf_Ehdr *header)
          && (machine == EM_NONE || header->e_machine == machine);
 }
 
+/* Read the notes of all segments, ANNOUNCED by the header.  SIZE is the file's: what is loaded from
+   beyond it would end the program.  */
 static const char *
-read_elf (struct plugin_notes *notes, Elf *elf)
+read_segments (struct plugin_notes *notes, Elf *elf, unsigned announced, uint64_t size)
 {
-  GElf_Ehdr header;
   GElf_Phdr segment;
+  const char *problem = NULL;
   size_t count;
-  if (elf_kind (elf) != ELF_K_ELF || gelf_getehdr (elf, &header) == NULL)
-    return "it is not an ELF file";
-  if (elf_getphdrnum (elf, &count) != 0)
+  if (elf_getphdrnum (elf, &count) != 0 || (announced != PN_XNUM && count < announced))
     return "it is truncated";
-  if (header.e_type != ET_DYN)
-    return "it is not a shared object";
-  if (!is_for_this_machine (elf, &header))
-    return "it is built for another type of machine";
   for (size_t i = 0; i < count; i++)
     {
+      const char *fault = NULL;
       if (gelf_getphdr (elf, (int) i, &segment) == NULL)
         return "it is truncated";
-      const char *problem =
-          segment.p_type == PT_NOTE ? read_note_segment (notes, elf, &segment) : NULL;
-      if (problem != NULL)
-        return problem;
+      if (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz)
+        fault = "it is truncated";
+      else if (segment.p_type == PT_NOTE)
+        fault = read_note_segment (notes, elf, &segment);
+      problem = problem != NULL ? problem : fault;
     }
+  return problem;
+}
+
+static const char *
+read_elf (struct plugin_notes *notes, Elf *elf, uint64_t size)
+{
+  GElf_Ehdr header;
+  if (elf_kind (elf) != ELF_K_ELF || gelf_getehdr (elf, &header) == NULL)
+    return "it is not an ELF file";
+  if (header.e_type != ET_DYN)
+    return "it is not a shared object";
+  const char *problem = read_segments (notes, elf, header.e_phnum, size);
+  if (!is_for_this_machine (elf, &header))
+    return "it is built for another type of machine";
+  if (problem != NULL)
+    return problem;
   if (!notes->is_plugin)
     return "it is not a longreach plugin: it has no notes of LR_PLUGIN";
-  if (notes->version == NULL)
-    return "it has connectors, but no LR_PLUGIN";
-  return NULL;
+  return notes->version == NULL ? "it has connectors, but no LR_PLUGIN" : NULL;
 }
 
 int
@@ -155,8 +169,11 @@ plugin_read_notes (struct plugin_notes *notes, const char *file, struct lr_error
   int fd = open (file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0)
     return error_set (error, LR_ERROR_PLUGIN, "%s: cannot open it: %s", file, strerror (errno));
+  struct stat info;
   Elf *elf = elf_begin (fd, ELF_C_READ, NULL);
-  const char *problem = elf == NULL ? "it is not an ELF file" : read_elf (notes, elf);
+  const char *problem = elf == NULL || fstat (fd, &info) != 0
+                            ? "it is not an ELF file"
+                            : read_elf (notes, elf, (uint64_t) info.st_size);
   elf_end (elf);
   close (fd);
   if (problem != NULL)
@@ -179,27 +196,48 @@ plugin_notes_free (struct plugin_notes *notes)
 
 /* ---- loading ---- */
 
+static bool
+table_has (const struct lr_plugin *plugin, const char *schema)
+{
+  for (const struct lr_connector *const *connector = plugin->connectors; *connector != NULL;
+       connector++)
+    if ((*connector)->schema != NULL && strcmp ((*connector)->schema, schema) == 0)
+      return true;
+  return false;
+}
+
+static bool
+notes_have (const struct plugin_notes *notes, const char *schema)
+{
+  for (size_t i = 0; i < notes->count; i++)
+    if (strcmp (notes->connectors[i].schema, schema) == 0)
+      return true;
+  return false;
+}
+
 /* Whether the table holds just the connectors that the notes name.  */
 static int
 compare_with_notes (const struct lr_plugin *plugin, const char *file,
                     const struct plugin_notes *notes, struct lr_error *error)
 {
   size_t count = 0;
-  for (const struct lr_connector *const *connector = plugin->connectors; *connector != NULL;
-       connector++, count++)
+  for (; plugin->connectors[count] != NULL; count++)
     {
-      bool noted = false;
-      for (size_t i = 0; i < notes->count && (*connector)->schema != NULL; i++)
-        noted = noted || strcmp ((*connector)->schema, notes->connectors[i].schema) == 0;
-      if (!noted)
+      const char *schema = plugin->connectors[count]->schema;
+      if (schema == NULL || !notes_have (notes, schema))
         return error_set (error, LR_ERROR_PLUGIN,
                           "%s: its table has the schema %s, which its notes don't name", file,
-                          (*connector)->schema == NULL ? "(none)" : (*connector)->schema);
+                          schema == NULL ? "(none)" : schema);
     }
   if (count != notes->count)
     return error_set (error, LR_ERROR_PLUGIN,
                       "%s: its notes name %zu connectors, and LR_PLUGIN holds %zu", file,
                       notes->count, count);
+  for (size_t i = 0; i < notes->count; i++)
+    if (!table_has (plugin, notes->connectors[i].schema))
+      return error_set (error, LR_ERROR_PLUGIN,
+                        "%s: its notes name the schema %s, which its table does not have", file,
+                        notes->connectors[i].schema);
   return 0;
 }
 

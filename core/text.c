@@ -56,11 +56,12 @@ is_control (const char *text, size_t length)
   return c1 || (length == 1 && (first < 0x20 || first == 0x7f));
 }
 
-void
+size_t
 text_escape (char *buffer, size_t buffer_size, const char *text, size_t size)
 {
   size_t used = 0;
-  for (size_t i = 0; i < size;)
+  size_t i = 0;
+  while (i < size)
     {
       char piece[5];
       size_t length = text_utf8_length (text + i, size - i);
@@ -81,4 +82,5 @@ text_escape (char *buffer, size_t buffer_size, const char *text, size_t size)
       i += taken;
     }
   buffer[used] = '\0';
+  return i;
 }

@@ -1,6 +1,6 @@
 #include "core/tunnel.h"
 
-#include "core/error.h"
+#include "core/text.h"
 #include "protocol/codec.h"
 
 #include <errno.h>
@@ -275,13 +275,17 @@ tunnel_stream (const struct packet *packet, const struct packet_field *field)
              : LR_STDOUT;
 }
 
+/* What failed may name a path of any length: the reason must still fit behind it.  */
 static void
 fail_os_error (struct lr_call *call, const struct packet_os_error *failure)
 {
+  char what[512];
+  size_t fits = text_escape (what, sizeof what, failure->msg.data, (size_t) failure->msg.size);
+  const char *cut = fits < failure->msg.size ? "..." : "";
   const char *separator = failure->msg.size > 0 && failure->strerror.size > 0 ? ": " : "";
   /* A dispatcher that says it all in one of the two need not be echoed.  */
-  bool repeats = strstr (failure->msg.data, failure->strerror.data) != NULL;
-  lr_call_fail (call, LR_ERROR_REMOTE_OS, (int) failure->errnum, NULL, "%s%s%s", failure->msg.data,
+  bool repeats = cut[0] == '\0' && strstr (failure->msg.data, failure->strerror.data) != NULL;
+  lr_call_fail (call, LR_ERROR_REMOTE_OS, (int) failure->errnum, NULL, "%s%s%s%s", what, cut,
                 repeats ? "" : separator, repeats ? "" : failure->strerror.data);
 }
 

@@ -102,6 +102,15 @@ refuse_control (const char *what, const char *text, struct lr_error *error)
 
 /* ---- users, hosts and ports ---- */
 
+/* Nothing of the URL is shown: that would show the password.  */
+static int
+refuse_password (struct lr_error *error)
+{
+  return error_set_field (error, "url",
+                          "there is a password in the URL, where everybody on this machine can "
+                          "see it: leave it out, and its colon");
+}
+
 /* Take `user@` off the front of *REST.  */
 static int
 parse_user (struct lr_hop *hop, struct part *rest, struct lr_error *error)
@@ -114,11 +123,8 @@ parse_user (struct lr_hop *hop, struct part *rest, struct lr_error *error)
   struct part user = { rest->text, at - 1 };
   rest->text += at;
   rest->size -= at;
-  /* The text is not shown: it holds the password.  */
   if (memchr (user.text, ':', user.size) != NULL)
-    return error_set_field (error, "url",
-                            "there is a password in the URL, where everybody on this machine can "
-                            "see it: leave it out, and its colon");
+    return refuse_password (error);
   if ((hop->connector->flags & LR_TAKES_USER) == 0)
     return error_set_field (error, "url", "the connector %s takes no user: leave out \"%.*s@\"",
                             hop->schema, (int) user.size, user.text);
@@ -140,6 +146,9 @@ parse_port (struct lr_hop *hop, struct part text, struct lr_error *error)
       digits = text.text[i] >= '0' && text.text[i] <= '9';
       port = port * 10 + (unsigned long) (text.text[i] - '0');
     }
+  /* A password with a comma or a question mark in it was split there.  */
+  if (!digits && strchr (text.text, '@') != NULL)
+    return refuse_password (error);
   if (!digits || port < 1 || port > 65535)
     return error_set_field (error, "url", "\"%.*s\" is not a port: a port is 1 to 65535",
                             (int) text.size, text.text);
@@ -315,7 +324,8 @@ parse_rest (struct lr_hop *hop, struct part rest, struct lr_error *error)
   if (forms[form].parse (hop, rest, error) != 0)
     return -1;
   if (hop->name[0] == '\0' && forms[form].what != NULL
-      && ((hop->connector->flags & LR_TARGET_MAY_BE_EMPTY) == 0 || hop->user != NULL))
+      && ((hop->connector->flags & LR_TARGET_MAY_BE_EMPTY) == 0 || hop->user != NULL
+          || hop->port != 0))
     return error_set_field (error, "url", "%s: names no %s", hop->schema, forms[form].what);
   return 0;
 }
@@ -543,8 +553,6 @@ parse_hops (struct target *target, const char *url, url_find_connector *find, vo
     {
       size_t length = strcspn (text, ",");
       size_t index = target->count;
-      if (index == HOPS_MAX)
-        return error_set_field (error, "url", "the URL has more than %d hops", HOPS_MAX);
       struct lr_hop *hops = realloc (target->hops, (index + 1) * sizeof *hops);
       if (hops == NULL)
         return error_no_memory (error);
@@ -563,7 +571,12 @@ int
 target_parse (struct target *target, const char *url, const char *const *options,
               url_find_connector *find, void *context, struct lr_error *error)
 {
+  size_t commas = 0;
   *target = (struct target){ NULL, 0 };
+  for (const char *comma = url; (comma = strchr (comma, ',')) != NULL; comma++)
+    commas++;
+  if (commas >= HOPS_MAX)
+    return error_set_field (error, "url", "the URL has more than %d hops", HOPS_MAX);
   int failed = parse_hops (target, url, find, context, error);
   for (const char *const *option = options; failed == 0 && option != NULL && *option != NULL;
        option++)

@@ -215,7 +215,6 @@ check_user (struct request *request, struct process_setup *setup, gid_t **groups
     }
   setup->uid = entry->pw_uid;
   setup->gid = entry->pw_gid;
-  setup->change_user = setup->change_group = true;
   *groups = ids_groups_of (entry->pw_name, entry->pw_gid, &setup->group_count);
   setup->groups = *groups;
   if (*groups != NULL)
@@ -240,7 +239,6 @@ check_group (struct request *request, struct process_setup *setup)
       return false;
     }
   setup->gid = entry->gr_gid;
-  setup->change_group = true;
   return true;
 }
 
@@ -283,11 +281,9 @@ check_request (struct request *request, struct process_setup *setup, gid_t **gro
   if (!check_user (request, setup, groups) || !check_group (request, setup)
       || !check_cwd (request, setup))
     return false;
-  /* A user who asks for what it is already needs no right to change anything.  */
-  if (setup->change_user && setup->uid == geteuid () && setup->gid == getegid () && geteuid () != 0)
-    setup->change_user = setup->change_group = false;
-  if (setup->change_group && !setup->change_user && setup->gid == getegid ())
-    setup->change_group = false;
+  setup->change_user = asked->user.present && setup->uid != geteuid ();
+  setup->change_group = (asked->user.present || asked->group.present)
+                        && (setup->change_user || setup->gid != getegid ());
   return true;
 }
 
@@ -296,7 +292,8 @@ answer_not_started (struct request *request, const struct process_setup *setup,
                     enum process_stage stage, int errnum)
 {
   static const char *const stages[] = {
-    [PROCESS_GROUP] = "cannot change to the group",   [PROCESS_USER] = "cannot change to the user",
+    [PROCESS_GROUP] = "cannot change to the group",
+    [PROCESS_USER] = "cannot change to the user",
     [PROCESS_CWD] = "cannot change to the directory",
   };
   if (stage == PROCESS_EXEC || stage == PROCESS_FORK)

@@ -122,7 +122,10 @@ ids_group_name (gid_t gid)
 bool
 ids_parse (const char *text, unsigned *id)
 {
-  if (text[0] == '\0' || strspn (text, "0123456789") != strlen (text) || strlen (text) > 10)
+  if (text[0] == '\0' || strspn (text, "0123456789") != strlen (text))
+    return false;
+  text += strspn (text, "0");
+  if (strlen (text) > 10)
     return false;
   unsigned long long value = strtoull (text, NULL, 10);
   if (value >= UINT_MAX) /* -1 means "leave as it is" to the kernel */

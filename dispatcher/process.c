@@ -66,7 +66,9 @@ static enum process_stage
 become (const struct process_setup *setup)
 {
   umask (setup->umask);
-  if (setup->change_user && set_groups (setup->group_count, setup->groups) != 0)
+  /* Whoever stays the same user may lack the right to set what are its groups already.  */
+  if (setup->groups != NULL && set_groups (setup->group_count, setup->groups) != 0
+      && (setup->change_user || errno != EPERM))
     return PROCESS_GROUP;
   if (setup->change_group && set_gid (setup->gid) != 0)
     return PROCESS_GROUP;
@@ -77,13 +79,15 @@ become (const struct process_setup *setup)
   return PROCESS_STARTED;
 }
 
+/* The C library keeps two signals for itself, and would not touch what was inherited of them.  The
+   kernel's structure is no larger than ours, and all zero is the default.  */
 static void
 restore_signals (void)
 {
-  struct sigaction action = { .sa_handler = SIG_DFL };
+  static const struct sigaction default_action;
   sigset_t none;
   for (int i = 1; i < NSIG; i++)
-    sigaction (i, &action, NULL);
+    syscall (SYS_rt_sigaction, i, &default_action, NULL, (size_t) (NSIG - 1) / 8);
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
 }

@@ -20,10 +20,10 @@ struct process_setup
   mode_t umask;
   const char *cwd; /* NULL: the dispatcher's */
   bool change_user;
-  bool change_group; /* always with change_user */
+  bool change_group;
   uid_t uid;
   gid_t gid;
-  const gid_t *groups; /* with change_user: its supplementary groups */
+  const gid_t *groups; /* supplementary groups to set; NULL: they stay */
   size_t group_count;
 };
 

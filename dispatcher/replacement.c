@@ -108,7 +108,7 @@ find_entry (struct replacement *replacement)
       return;
     }
   strcpy (path, replacement->path);
-  for (int links = 0; links < LINKS_MAX; links++)
+  for (int links = 0; links <= LINKS_MAX; links++)
     {
       const char *name;
       int base = replacement->directory;
@@ -313,14 +313,17 @@ carry_over (struct replacement *replacement, const struct attribute_source *sour
     fail (replacement, errno, "cannot set an attribute of the new");
 }
 
-/* Label, access control list and user attributes of the old file; its capabilities never.  */
+/* Label, access control list and user attributes of the old file; its capabilities never.  A list
+   that the directory gives to its new files is none that the old one had.  */
 static void
 carry_attributes_over (struct replacement *replacement)
 {
   static char names[XATTR_LIST_MAX];
   struct attribute_source source = { .file = -1 };
-  if (replacement->old < 0)
+  if (replacement->old < 0 || replacement->placeholder)
     return;
+  if (fremovexattr (replacement->file, "system.posix_acl_access") != 0 && !is_no_attribute (errno))
+    fail (replacement, errno, "cannot remove the access control list of the new");
   snprintf (source.path, sizeof source.path, "/proc/self/fd/%d", replacement->old);
   if (!can_name_files ())
     {
@@ -357,7 +360,9 @@ set_owner_and_mode (struct replacement *replacement, int file,
     fail (replacement, errno, "cannot change the owner of");
   if (carry && replacement->errnum == 0)
     carry_attributes_over (replacement);
-  if (replacement->errnum == 0 && fchmod (file, owner->mode) != 0)
+  bool same_mode = (info.st_mode & 07777) == owner->mode && info.st_uid == owner->uid
+                   && info.st_gid == owner->gid;
+  if (replacement->errnum == 0 && (carry || !same_mode) && fchmod (file, owner->mode) != 0)
     fail (replacement, errno, "cannot change the mode of");
 }
 
@@ -421,29 +426,34 @@ peek_content (struct replacement *replacement, char *buffer, const char **data)
   return read (replacement->file, buffer, CHUNK);
 }
 
-/* Write into a regular file.  Room is made before anything of it is overwritten.  */
+/* The size of the new content; -1 and errno.  */
+static off_t
+content_size (struct replacement *replacement)
+{
+  struct stat info;
+  if (replacement->file < 0)
+    return (off_t) spool_size (&replacement->spool);
+  return fstat (replacement->file, &info) == 0 && lseek (replacement->file, 0, SEEK_SET) == 0
+             ? info.st_size
+             : -1;
+}
+
+/* Make TARGET large enough for SIZE bytes, before anything else of it changes.  */
 static void
-overwrite_regular (struct replacement *replacement, int target)
+make_room (struct replacement *replacement, int target, off_t size)
+{
+  if (size <= replacement->old_info.st_size || fallocate (target, 0, 0, size) == 0
+      || errno == EOPNOTSUPP || errno == ENOSYS)
+    return;
+  fail (replacement, errno, "there is no room for the new content of");
+}
+
+static void
+overwrite (struct replacement *replacement, int target, off_t new_size)
 {
   static char buffer[CHUNK];
-  struct stat content = { .st_size = (off_t) spool_size (&replacement->spool) };
   const char *data;
   long size;
-  if (replacement->file >= 0
-      && (fstat (replacement->file, &content) != 0 || lseek (replacement->file, 0, SEEK_SET) != 0))
-    {
-      fail (replacement, errno, "cannot read back the content for");
-      return;
-    }
-  if (content.st_size > replacement->old_info.st_size
-      && fallocate (target, 0, 0, content.st_size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-    {
-      int errnum = errno;
-      if (ftruncate (target, replacement->old_info.st_size) != 0)
-        errnum = errno;
-      fail (replacement, errnum, "there is no room for the new content of");
-      return;
-    }
   while ((size = peek_content (replacement, buffer, &data)) > 0)
     {
       int errnum = write_all (target, data, (size_t) size);
@@ -455,8 +465,32 @@ overwrite_regular (struct replacement *replacement, int target)
       if (replacement->file < 0)
         spool_take (&replacement->spool, (size_t) size);
     }
-  if (size < 0 || ftruncate (target, content.st_size) != 0)
+  if (size < 0 || ftruncate (target, new_size) != 0)
     fail (replacement, errno, "cannot write");
+}
+
+/* Replace the content of a regular file.  Owner and mode come before it, so that nobody reads it
+   who must not; and the mode once more after it, for writing takes set-id bits away.  */
+static void
+replace_content (struct replacement *replacement, int target, const struct replacement_owner *owner)
+{
+  off_t size = content_size (replacement);
+  if (size < 0)
+    fail (replacement, errno, "cannot read back the content for");
+  else
+    make_room (replacement, target, size);
+  if (replacement->errnum == 0)
+    set_owner_and_mode (replacement, target, owner, false);
+  if (replacement->errnum != 0)
+    {
+      /* Nothing has been written: only room was made, or a part of it.  */
+      if (ftruncate (target, replacement->old_info.st_size) != 0)
+        replacement->what = "cannot write, and has lengthened,";
+      return;
+    }
+  overwrite (replacement, target, size);
+  if (replacement->errnum == 0 && (owner->mode & 06000) != 0 && fchmod (target, owner->mode) != 0)
+    fail (replacement, errno, "cannot change the mode of");
 }
 
 /* A pipe or a device takes what it can, when it can.  */
@@ -481,23 +515,16 @@ write_to_special (void *context, short events)
   finish (replacement);
 }
 
-/* Only what was asked for is changed of something that is not a file.  */
+/* What is not a file keeps its owner and mode: they belong to the pipe or the device.  */
 static void
-commit_to_special (struct replacement *replacement, const struct replacement_owner *owner)
+commit_to_special (struct replacement *replacement)
 {
   int target = open (replacement->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  struct stat info;
+  struct stat info = { .st_mode = 0 };
   if (target < 0 || fstat (target, &info) != 0)
     fail (replacement, errno, "cannot open");
   else if (!same_inode (&info, &replacement->old_info))
     fail (replacement, EAGAIN, "something else keeps changing");
-  else if ((owner->uid_given || owner->gid_given)
-           && fchown (target, owner->uid_given ? owner->uid : (uid_t) -1,
-                      owner->gid_given ? owner->gid : (gid_t) -1)
-                  != 0)
-    fail (replacement, errno, "cannot change the owner of");
-  else if (owner->mode_given && fchmod (target, owner->mode) != 0)
-    fail (replacement, errno, "cannot change the mode of");
   if (replacement->errnum == 0
       && !loop_watch (&replacement->watch, target, POLLOUT, write_to_special, replacement))
     fail (replacement, ENOMEM, "cannot write");
@@ -513,7 +540,7 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
 {
   if (!S_ISREG (replacement->old_info.st_mode))
     {
-      commit_to_special (replacement, owner);
+      commit_to_special (replacement);
       return;
     }
   int target = open (replacement->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
@@ -522,12 +549,8 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
     fail (replacement, errno, "cannot open");
   else if (!same_inode (&info, &replacement->old_info))
     fail (replacement, EAGAIN, "something else keeps changing");
-  if (replacement->errnum == 0
-      && (info.st_uid != owner->uid || info.st_gid != owner->gid
-          || (info.st_mode & 07777) != owner->mode))
-    set_owner_and_mode (replacement, target, owner, false);
   if (replacement->errnum == 0)
-    overwrite_regular (replacement, target);
+    replace_content (replacement, target, owner);
   if (target >= 0)
     close (target);
   finish (replacement);

@@ -37,13 +37,12 @@ struct replacement
   void *context;
 };
 
-/* What the file becomes; the flags say what was asked for, as against what is the default.  */
+/* What a regular file becomes.  */
 struct replacement_owner
 {
   mode_t mode;
   uid_t uid;
   gid_t gid;
-  bool mode_given, uid_given, gid_given;
 };
 
 /* Begin to replace PATH.  Errors are kept; the content may still be written and is dropped.  */

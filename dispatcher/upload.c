@@ -73,7 +73,6 @@ check_owner (struct request *request, struct replacement_owner *owner)
   unsigned id;
   if (!name->present)
     return true;
-  owner->uid_given = true;
   const struct passwd *entry = ids_find_user (name->data);
   if (entry != NULL)
     {
@@ -102,7 +101,6 @@ check_group (struct request *request, struct replacement_owner *owner)
   unsigned id;
   if (!name->present)
     return true;
-  owner->gid_given = true;
   const struct group *entry = ids_find_group (name->data);
   if (entry != NULL)
     {
@@ -127,7 +125,6 @@ static bool
 check_mode (struct request *request, struct replacement_owner *owner)
 {
   const struct packet_bytes *mode = &request->packet->upload.mode;
-  owner->mode_given = mode->present;
   if (!mode->present || parse_mode (mode->data, &owner->mode))
     return true;
   answer_invalid_field (request, "mode", "not an octal mode of one to four digits: %s", mode->data);
