@@ -122,12 +122,11 @@ void
 call_store_output (struct lr_call *call, enum lr_stream stream, const char *data, size_t size)
 {
   struct call_output *output = &call->outputs[stream];
-  if (!make_room (output, size))
-    {
-      fail_no_memory (call);
-      output->over_limit = true; /* so that the rest is dropped */
-      return;
-    }
+  if (output->over_limit || output->no_memory)
+    return;
+  output->no_memory = !make_room (output, size);
+  if (output->no_memory)
+    return;
   if (size > 0)
     memcpy (output->data + output->size, data, size);
   output->size += size;
@@ -139,9 +138,8 @@ lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t si
   if (call->answered || (stream != LR_STDOUT && stream != LR_STDERR))
     return -1;
   call_begin_output (call, stream, size);
-  if (!call->outputs[stream].over_limit)
-    call_store_output (call, stream, data, size);
-  return call->outputs[stream].over_limit ? -1 : 0;
+  call_store_output (call, stream, data, size);
+  return call->outputs[stream].over_limit || call->outputs[stream].no_memory ? -1 : 0;
 }
 
 /* OUTPUT becomes a member of RESULT, which owns it from then on.  False without memory.  */
@@ -156,7 +154,7 @@ move_output (struct call_output *output, void *result, struct lr_bytes *bytes)
   output->data[output->size] = '\0';
   size_t size = output->size;
   char *data = result_own (result, output->data);
-  *output = (struct call_output){ NULL, 0, 0, false, false };
+  *output = (struct call_output){ .data = NULL };
   *bytes = (struct lr_bytes){ data, size };
   return data != NULL;
 }
@@ -194,12 +192,17 @@ expect (struct lr_call *call, bool fits)
   return fits && !call->answered;
 }
 
-/* More output than the caller wants is no result, whatever else.  */
+/* More output than the caller wants, or than there is memory for, is no result, whatever else.  */
 static bool
 check_limits (struct lr_call *call, const char *field)
 {
   for (size_t i = 0; i < sizeof call->outputs / sizeof call->outputs[0]; i++)
-    if (call->outputs[i].over_limit)
+    if (call->outputs[i].no_memory)
+      {
+        fail_no_memory (call);
+        return false;
+      }
+    else if (call->outputs[i].over_limit)
       {
         lr_call_fail (call, LR_ERROR_INVALID_VALUE, 0, field,
                       "there is more than the %llu bytes that are asked for at most",

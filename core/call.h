@@ -16,7 +16,8 @@ struct call_output
   char *data; /* size bytes and room for a NUL; NULL: nothing came */
   size_t size, allocated;
   bool present;    /* it exists, if perhaps empty */
-  bool over_limit; /* more came than is kept */
+  bool over_limit; /* more came than is wanted: nothing more is kept */
+  bool no_memory;  /* likewise */
 };
 
 struct lr_call
@@ -46,7 +47,7 @@ void call_free (struct lr_call *call);
 /* Note that SIZE bytes come on STREAM (announced, not allocated).  */
 void call_begin_output (struct lr_call *call, enum lr_stream stream, uint64_t size);
 
-/* Keep SIZE bytes of STREAM, which were announced.  Without memory the call fails.  */
+/* Keep SIZE bytes of STREAM, which were announced, or note why not: the reply will say so.  */
 void call_store_output (struct lr_call *call, enum lr_stream stream, const char *data, size_t size);
 
 /* Fail with an error that is set in *call->error, or is *ERROR.  */

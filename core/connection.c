@@ -18,8 +18,9 @@ enum
 {
   READ_SIZE = 256 << 10,
   PIECES_MAX = 16,
-  QUOTE_SIZE = 400, /* bytes of stderr that an error message quotes */
-  END_GRACE = 7000, /* milliseconds: a dispatcher ends its commands within five seconds */
+  QUOTE_SIZE = 400,  /* bytes of stderr that an error message quotes */
+  LAST_WORDS = 2000, /* milliseconds that a far side has which takes nothing any more */
+  END_GRACE = 7000,  /* milliseconds: a dispatcher ends its commands within five seconds */
 };
 
 struct lr_connection
@@ -68,24 +69,25 @@ last_index (const lr_connection *connection)
 
 /* ---- when the transport fails ---- */
 
-/* The end of what stderr said, as one line.  */
+/* The end of what stderr said, as one line that is fit for a message.  */
 static void
 quote_tail (const struct transport *transport, char *buffer, size_t size)
 {
+  char line[QUOTE_SIZE];
   const char *start = transport->tail;
   size_t length = transport->tail_size;
-  while (length > 0 && strchr ("\r\n \t", start[length - 1]) != NULL)
+  while (length > 0 && memchr ("\r\n \t", start[length - 1], 4) != NULL)
     length--;
-  if (length > size - 1)
+  if (length > sizeof line)
     {
-      start += length - (size - 1);
-      length = size - 1;
+      start += length - sizeof line;
+      length = sizeof line;
     }
-  memcpy (buffer, start, length);
-  buffer[length] = '\0';
-  for (char *c = buffer; *c != '\0'; c++)
-    if (*c == '\n' || *c == '\r' || *c == '\t')
-      *c = *c == '\n' ? ';' : ' ';
+  for (size_t i = 0; i < length; i++)
+    line[i] = (char) (start[i] == '\n'                       ? ';'
+                      : start[i] == '\r' || start[i] == '\t' ? ' '
+                                                             : start[i]);
+  text_escape (buffer, size, line, length);
 }
 
 /* How the child ended, as a clause.  */
@@ -107,7 +109,7 @@ break_connection (lr_connection *connection, const char *problem)
 {
   struct transport *transport = &connection->transport;
   const struct lr_hop *hop = last_hop (&connection->target);
-  char quote[QUOTE_SIZE], end[64];
+  char quote[4 * QUOTE_SIZE + 1], end[64];
   lr_text explanation = { NULL };
   if (connection->broken)
     return;
@@ -167,21 +169,25 @@ has_output (const lr_connection *connection)
          && plain_client_output (&connection->client, &piece, 1) > 0;
 }
 
-/* Until CALL is answered.  The output is read whenever there is any, so that the far side can
-   always write.  */
+/* Until CALL is answered, and wholly sent: what is sent of it is still the caller's.  The output is
+   read whenever there is any, so that the far side can always write.  A far side that takes nothing
+   any more has a moment to say its last.  */
 static void
 wait_for (lr_connection *connection, const struct lr_call *call)
 {
   if (!call->answered)
     send_some (connection);
-  while (!call->answered)
+  while (!connection->broken && (!call->answered || has_output (connection)))
     {
+      int timeout = connection->transport.input < 0 ? LAST_WORDS : -1;
       struct transport_events events =
-          transport_wait (&connection->transport, has_output (connection), -1);
+          transport_wait (&connection->transport, has_output (connection), timeout);
       if (events.writable)
         send_some (connection);
       if (events.readable)
         receive_some (connection);
+      else if (events.timed_out)
+        break_connection (connection, "it takes no more requests");
     }
 }
 

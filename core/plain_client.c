@@ -185,8 +185,8 @@ plain_client_sent (struct plain_client *client, size_t size)
 static bool
 accept (struct plain_client *client, const struct packet *packet)
 {
-  client->accepted = client->first != NULL && tunnel_accepts (client->first, packet->id);
-  return client->accepted;
+  client->unexpected = client->first == NULL || !tunnel_accepts (client->first, packet->id);
+  return !client->unexpected;
 }
 
 static bool
@@ -201,15 +201,13 @@ begin_content (void *context, const struct packet *packet, const struct packet_f
   return true;
 }
 
-/* What is over the limit, or comes for a call that has failed, is dropped: the bytes behind it
-   still have to be understood.  */
+/* What is over the limit, or finds no memory, is dropped: the bytes behind it still have to be
+   understood, and the call stays in the queue until then.  */
 static bool
 take_content (void *context, const char *data, size_t size)
 {
   struct plain_client *client = context;
-  struct call_output *output = &client->first->outputs[client->stream];
-  if (!output->over_limit)
-    call_store_output (client->first, client->stream, data, size);
+  call_store_output (client->first, client->stream, data, size);
   return true;
 }
 
@@ -223,6 +221,13 @@ take_first_call (struct plain_client *client)
   return call;
 }
 
+static void
+describe_unexpected (const struct plain_client *client, char *problem, size_t problem_size)
+{
+  snprintf (problem, problem_size, "%s came, which answers nothing that was asked",
+            packet_name (client->decoder.packet.id));
+}
+
 /* A whole packet came: it answers the first call.  */
 static bool
 take_answer (struct plain_client *client, char *problem, size_t problem_size)
@@ -232,8 +237,7 @@ take_answer (struct plain_client *client, char *problem, size_t problem_size)
   if (client->log != NULL)
     client->log (client->context, '<', packet_name (packet->id));
   if (!accept (client, packet))
-    snprintf (problem, problem_size, "%s came, which answers nothing that was asked",
-              packet_name (packet->id));
+    describe_unexpected (client, problem, problem_size);
   else if (bad != NULL)
     snprintf (problem, problem_size, "%s: %s has a NUL byte in it", packet_name (packet->id),
               bad->name);
@@ -257,7 +261,10 @@ plain_client_receive (struct plain_client *client, const char *data, size_t size
       size -= used;
       if (progress == PACKET_MALFORMED)
         {
-          snprintf (problem, problem_size, "%s", packet_decoder_error (&client->decoder));
+          if (client->unexpected)
+            describe_unexpected (client, problem, problem_size);
+          else
+            snprintf (problem, problem_size, "%s", packet_decoder_error (&client->decoder));
           return false;
         }
       if (progress == PACKET_COMPLETE && !take_answer (client, problem, problem_size))

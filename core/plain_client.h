@@ -14,7 +14,7 @@ struct plain_client
 {
   struct packet_decoder decoder;
   struct lr_call *first, *last; /* waiting for their answers; borrowed */
-  bool accepted;                /* the first one's answer has begun, and fits it */
+  bool unexpected;              /* the packet being received answers nothing */
   enum lr_stream stream;        /* where the contents being received go */
 
   struct client_piece *pieces, *last_piece; /* what waits to be sent */

@@ -110,7 +110,8 @@ static int
 open_handle (pid_t pid)
 {
 #ifdef SYS_pidfd_open
-  return (int) syscall (SYS_pidfd_open, pid, 0);
+  int handle = (int) syscall (SYS_pidfd_open, pid, 0);
+  return handle < 0 ? -1 : lift (handle);
 #else
   (void) pid;
   return -1;
@@ -204,11 +205,13 @@ drain_error (struct transport *transport)
 struct transport_events
 transport_wait (struct transport *transport, bool want_write, int timeout)
 {
-  struct transport_events events = { false, false };
+  struct transport_events events = { false, false, false };
   struct pollfd polls[] = { { .fd = transport->output, .events = POLLIN },
                             { .fd = transport->error, .events = POLLIN },
                             { .fd = want_write ? transport->input : -1, .events = POLLOUT } };
-  if (poll (polls, 3, timeout) <= 0)
+  int ready = poll (polls, 3, timeout);
+  events.timed_out = ready == 0;
+  if (ready <= 0)
     return events;
   if (polls[1].revents != 0)
     drain_error (transport);

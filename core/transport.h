@@ -39,6 +39,7 @@ struct transport_events
 {
   bool readable; /* the output: data, or its end */
   bool writable; /* the input */
+  bool timed_out;
 };
 
 /* Wait until the output is readable or, where WANT_WRITE, the input writable; at most TIMEOUT

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum
+{
+  SHA512_SIZE = 64, /* bytes */
+};
+
 /* ---- requests ---- */
 
 static bool
@@ -147,9 +152,13 @@ answer_stat (struct lr_call *call, const struct packet *packet)
       LR_STAT_RESULT (.type = type_of_name (stat->type.data), .mode = stat->mode,
                       .owner = stat->owner.data, .group = stat->group.data, .size = stat->size,
                       .mtime_ns = (int64_t) stat->mtime, .ctime_ns = (int64_t) stat->ctime);
-  if (stat->sha512sum.present && digest->size == 64)
+  if (stat->sha512sum.present)
     result.sha512sum = (struct lr_bytes){ digest->data, digest->size };
-  lr_reply_stat (call, &result);
+  if (stat->sha512sum.present && digest->size != SHA512_SIZE)
+    lr_call_fail (call, digest->no_memory ? LR_ERROR_NO_MEMORY : LR_ERROR_IO, 0, NULL,
+                  "there is no SHA-512 of %d bytes in the answer", SHA512_SIZE);
+  else
+    lr_reply_stat (call, &result);
 }
 
 static void
