@@ -69,6 +69,12 @@ last_index (const lr_connection *connection)
 
 /* ---- when the transport fails ---- */
 
+static bool
+is_blank (char c)
+{
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The end of what stderr said, as one line that is fit for a message.  */
 static void
 quote_tail (const struct transport *transport, char *buffer, size_t size)
@@ -76,7 +82,7 @@ quote_tail (const struct transport *transport, char *buffer, size_t size)
   char line[QUOTE_SIZE];
   const char *start = transport->tail;
   size_t length = transport->tail_size;
-  while (length > 0 && memchr ("\r\n \t", start[length - 1], 4) != NULL)
+  while (length > 0 && is_blank (start[length - 1]))
     length--;
   if (length > sizeof line)
     {
@@ -368,9 +374,10 @@ prepare (lr_connection *connection, const struct lr_open_args *args, struct lr_e
       != 0)
     return -1;
   const struct lr_hop *hop = last_hop (&connection->target);
-  connection->connector = registry_find (connection->registry, hop->schema, error);
-  if (connection->connector == NULL)
+  const struct connector *connector = registry_find (connection->registry, hop->schema, error);
+  if (connector == NULL)
     return -1;
+  connection->connector = connector;
   connection->host = hostname_of (hop);
   return connection->host == NULL ? error_no_memory (error) : 0;
 }

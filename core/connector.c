@@ -120,14 +120,22 @@ find_nonsense (const struct lr_connector *table)
 }
 
 int
+connector_check_abi (uint32_t abi, const char *origin, struct lr_error *error)
+{
+  if (abi == LR_ABI)
+    return 0;
+  return error_set (error, LR_ERROR_PLUGIN,
+                    "%s: it is built for connector ABI %u, and this library has ABI %d", origin,
+                    abi, LR_ABI);
+}
+
+int
 connector_import (struct connector *connector, const struct lr_connector *table, const char *origin,
                   struct lr_error *error)
 {
   size_t size = table->size;
-  if (table->abi != LR_ABI)
-    return error_set (error, LR_ERROR_PLUGIN,
-                      "%s: it is built for connector ABI %u, and this library has ABI %u", origin,
-                      table->abi, LR_ABI);
+  if (connector_check_abi (table->abi, origin, error) != 0)
+    return -1;
   if (size < offsetof (struct lr_connector, wrap))
     return error_set (error, LR_ERROR_PLUGIN,
                       "%s: its connector table is %zu bytes, which is too small for any", origin,

@@ -46,6 +46,9 @@ struct connector
 int connector_import (struct connector *connector, const struct lr_connector *table,
                       const char *origin, struct lr_error *error);
 
+/* Whether ABI is this library's, or else PLUGIN, said of ORIGIN.  */
+int connector_check_abi (uint32_t abi, const char *origin, struct lr_error *error);
+
 /* The operation's name, "resolve_user".  */
 const char *operation_name (enum operation operation);
 

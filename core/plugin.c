@@ -257,10 +257,8 @@ int
 plugin_load (const struct lr_plugin **result, const char *file, const struct plugin_notes *notes,
              struct lr_error *error)
 {
-  if (notes->abi != LR_ABI)
-    return error_set (error, LR_ERROR_PLUGIN,
-                      "%s: it is built for connector ABI %u, and this library has ABI %u", file,
-                      notes->abi, LR_ABI);
+  if (connector_check_abi (notes->abi, file, error) != 0)
+    return -1;
   if (refuse_duplicates (file, notes, error) != 0)
     return -1;
   /* Never closed again: its code may be on some stack.  */

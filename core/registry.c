@@ -431,7 +431,7 @@ static bool
 visit_for_listing (void *context, const struct candidate *candidate)
 {
   struct listing *listing = context;
-  char problem[128];
+  struct lr_error problem;
   struct lr_connector_info info = { .version = candidate->notes->version,
                                     .file = candidate->file,
                                     .directory = candidate->directory->path,
@@ -439,13 +439,8 @@ visit_for_listing (void *context, const struct candidate *candidate)
                                     .source = (uint32_t) candidate->directory->source };
   if (candidate->problem != NULL)
     info.problem = candidate->problem->message;
-  else if (candidate->notes->abi != LR_ABI)
-    {
-      snprintf (problem, sizeof problem,
-                "it is built for connector ABI %u, and this library has ABI %u",
-                candidate->notes->abi, LR_ABI);
-      info.problem = problem;
-    }
+  else if (connector_check_abi (candidate->notes->abi, candidate->file, &problem) != 0)
+    info.problem = problem.message;
   for (size_t i = 0; i < candidate->notes->count; i++)
     {
       info.schema = candidate->notes->connectors[i].schema;

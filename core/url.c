@@ -212,7 +212,9 @@ parse_host (struct lr_hop *hop, struct part rest, struct lr_error *error)
     }
   const char *colon = memchr (rest.text, ':', rest.size);
   struct part host = { rest.text, colon == NULL ? rest.size : (size_t) (colon - rest.text) };
-  struct part port = { colon + 1, rest.size - host.size - 1 };
+  struct part port = { "", 0 };
+  if (colon != NULL)
+    port = (struct part){ colon + 1, rest.size - host.size - 1 };
   if (colon != NULL && memchr (port.text, ':', port.size) != NULL)
     return error_set_field (error, "url",
                             "\"%.*s\" has more than one colon: an IPv6 address is written [%.*s]",
@@ -539,10 +541,12 @@ parse_hop (struct lr_hop *hop, struct part text, size_t index, url_find_connecto
         error, "url", "%s: can only be the first hop: its connector wraps no command", hop->schema);
   const char *question = memchr (text.text, '?', text.size);
   struct part rest = { text.text, question == NULL ? text.size : (size_t) (question - text.text) };
-  struct part query = { question + 1, text.size - rest.size - 1 };
+  struct part query = { "", 0 };
+  if (question != NULL)
+    query = (struct part){ question + 1, text.size - rest.size - 1 };
   if (parse_rest (hop, rest, error) != 0)
     return -1;
-  return question == NULL ? 0 : parse_options (hop, query, error);
+  return parse_options (hop, query, error);
 }
 
 static int
