@@ -361,14 +361,20 @@ static int
 prepare (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
 {
   if (args->url == NULL)
-    return error_set_field (error, "url", "the URL is NULL");
+    {
+      error_set_field (error, "url", "the URL is NULL");
+      return -1;
+    }
   if (connection->registry == NULL)
     {
       connection->registry = lr_registry_new ();
       connection->owns_registry = true;
     }
   if (connection->registry == NULL)
-    return error_no_memory (error);
+    {
+      error_no_memory (error);
+      return -1;
+    }
   if (registry_parse_target (connection->registry, &connection->target, args->url, args->options,
                              error)
       != 0)

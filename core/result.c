@@ -24,7 +24,7 @@ void *
 result_new (size_t size)
 {
   struct note *note = calloc (1, sizeof *note + size);
-  /* cppcheck-suppress memleak: the result leads back to it */
+  // cppcheck-suppress memleak ; the result leads back to it
   return note == NULL ? NULL : note->result;
 }
 

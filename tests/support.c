@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,12 +140,19 @@ open_local_as (uid_t uid, gid_t gid)
 }
 
 void
+skip_test (const char *why)
+{
+  end_work ();
+  cr_skip_test ("%s", why);
+}
+
+void
 need_root (void)
 {
   if (geteuid () == 0)
     return;
   cr_assert_null (getenv ("CI"), "this test needs root");
-  cr_skip_test ("this test needs root");
+  skip_test ("this test needs root");
 }
 
 struct finished
@@ -218,4 +227,269 @@ bulk_size (void)
 {
   const char *given = getenv ("LR_BULK_BYTES");
   return given != NULL ? strtoull (given, NULL, 10) : (size_t) 1 << 30;
+}
+
+struct failure
+remote_os (int errnum)
+{
+  return (struct failure){ LR_ERROR_REMOTE_OS, errnum, "" };
+}
+
+struct failure
+invalid_value (const char *field)
+{
+  return (struct failure){ LR_ERROR_INVALID_VALUE, 0, field };
+}
+
+static void
+expect_sentence (const char *message, const char *what)
+{
+  size_t length = strlen (message);
+  cr_expect_gt (length, 0, "%s: there is no message", what);
+  cr_expect (length == 0 || message[length - 1] != '.', "%s: a final stop: %s", what, message);
+  for (const char *c = message; *c != '\0'; c++)
+    cr_expect ((unsigned char) *c >= 0x20 && *c != 0x7f, "%s: a control character, %02x", what,
+               (unsigned char) *c);
+}
+
+void
+expect_failure (int status, const struct lr_error *error, struct failure wanted, const char *what)
+{
+  cr_expect_eq (status, -1, "%s: it did not fail", what);
+  if (status != -1)
+    return;
+  cr_expect_eq (error->kind, wanted.kind, "%s: it is %s: %s", what,
+                lr_error_kind_name (error->kind), error->message);
+  cr_expect_eq (error->errnum, wanted.errnum, "%s: errno %d: %s", what, error->errnum,
+                error->message);
+  cr_expect_str_eq (error->field, wanted.field, "%s: field '%s': %s", what, error->field,
+                    error->message);
+  cr_expect_eq (error->hop, 0, "%s: hop %d", what, error->hop);
+  cr_expect (
+      error->host[0] != '\0' && strncmp (error->message, error->host, strlen (error->host)) == 0,
+      "%s: the message does not begin with the host, '%s': %s", what, error->host, error->message);
+  if (wanted.kind == LR_ERROR_REMOTE_OS)
+    cr_expect_not_null (strstr (error->message, strerror (wanted.errnum)),
+                        "%s: the reason is missing: %s", what, error->message);
+  expect_sentence (error->message, what);
+}
+
+char *
+make_noise (size_t size, uint64_t seed)
+{
+  char *noise = malloc (size + sizeof seed);
+  cr_assert_not_null (noise);
+  seed = seed * 2 + 1;
+  for (size_t i = 0; i < size; i += sizeof seed)
+    {
+      seed ^= seed << 13;
+      seed ^= seed >> 7;
+      seed ^= seed << 17;
+      memcpy (noise + i, &seed, sizeof seed);
+    }
+  return noise;
+}
+
+static char *mounted[8];
+static size_t mounted_count;
+
+void
+need_mounts (void)
+{
+  need_root ();
+  if (unshare (CLONE_NEWNS) == 0 && mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+    return;
+  cr_assert_null (getenv ("CI"), "this test needs the right to mount");
+  skip_test ("this test needs the right to mount");
+}
+
+void
+mount_at (const char *path, const char *source, const char *type, unsigned long flags,
+          const char *data)
+{
+  cr_assert_lt (mounted_count, sizeof mounted / sizeof mounted[0]);
+  cr_assert_eq (mount (source, path, type, flags, data), 0, "cannot mount %s: %s", path,
+                strerror (errno));
+  mounted[mounted_count] = strdup (path);
+  cr_assert_not_null (mounted[mounted_count]);
+  mounted_count++;
+}
+
+void
+undo_mounts (void)
+{
+  while (mounted_count > 0)
+    {
+      umount2 (mounted[--mounted_count], MNT_DETACH);
+      free (mounted[mounted_count]);
+    }
+}
+
+static lr_connection *body_connection;
+static bool ordinary;
+
+bool
+is_ordinary (void)
+{
+  return ordinary;
+}
+
+uid_t
+dispatcher_uid (void)
+{
+  return ordinary ? ORDINARY_ID : geteuid ();
+}
+
+gid_t
+dispatcher_gid (void)
+{
+  return ordinary ? ORDINARY_ID : getegid ();
+}
+
+const char *
+in_work (const char *name)
+{
+  static char buffers[32][512];
+  static unsigned next;
+  char *buffer = buffers[next++ % 32];
+  snprintf (buffer, sizeof buffers[0], "%s/work/%s", directory, name);
+  return buffer;
+}
+
+void
+begin_work (void)
+{
+  /* No directory that is closed to the ordinary user.  */
+  setenv ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
+  make_directory ();
+  cr_assert_eq (mkdir (path_in ("work"), 0755), 0);
+}
+
+void
+close_early (void)
+{
+  lr_close (body_connection);
+  body_connection = NULL;
+}
+
+void
+expect_gone (void)
+{
+  struct lr_error error;
+  cr_expect_eq (lr_ping (body_connection, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_IO);
+  close_early ();
+}
+
+void
+end_work (void)
+{
+  close_early ();
+  undo_mounts ();
+  remove_directory ();
+}
+
+void
+with_connection (lr_connection *connection, connected_body *body)
+{
+  struct lr_error error;
+  body_connection = connection;
+  body (connection);
+  if (body_connection != NULL)
+    cr_expect_eq (lr_ping (body_connection, &error), 0, "afterwards: %s", error.message);
+  close_early ();
+}
+
+void
+with_own_dispatcher (connected_body *body)
+{
+  with_connection (open_local (), body);
+}
+
+void
+with_roots_dispatcher (connected_body *body)
+{
+  need_root ();
+  with_connection (open_local (), body);
+}
+
+void
+with_ordinary_dispatcher (connected_body *body)
+{
+  need_root ();
+  ordinary = true;
+  cr_assert_eq (chown (path_in ("work"), ORDINARY_ID, ORDINARY_ID), 0);
+  with_connection (open_local_as (ORDINARY_ID, ORDINARY_ID), body);
+}
+
+const char *
+build_tree (void)
+{
+  static char path[512];
+  const char *given = getenv ("builddir");
+  const char *dispatcher = getenv ("LONGREACH_DISPATCHER_DIR");
+  if (given == NULL)
+    cr_assert_not_null (dispatcher, "run the suites through ./run");
+  if (given != NULL)
+    snprintf (path, sizeof path, "%s", given);
+  else
+    snprintf (path, sizeof path, "%s/..", dispatcher);
+  return path;
+}
+
+const char *
+source_tree (void)
+{
+  static char path[1024];
+  static const char own[] = __FILE__; /* relative to the build tree, or absolute */
+  const char *given = getenv ("srcdir");
+  if (given != NULL)
+    snprintf (path, sizeof path, "%s", given);
+  else
+    snprintf (path, sizeof path, "%s%s%.*s..", own[0] == '/' ? "" : build_tree (),
+              own[0] == '/' ? "" : "/", (int) (sizeof own - sizeof "support.c"), own);
+  return path;
+}
+
+void
+compile_plugin (const char *compiler, const char *source, const char *file, bool leave_undefined)
+{
+  char text[600], include[1100], library[600], script[64];
+  bool cxx = strcmp (compiler, "CXX") == 0;
+  snprintf (text, sizeof text, "%s.source.%s", file, cxx ? "cc" : "c");
+  snprintf (include, sizeof include, "-I%s/include", source_tree ());
+  snprintf (library, sizeof library, "%s/core/.libs/liblongreach.so", build_tree ());
+  /* The variable may hold options too.  */
+  snprintf (script, sizeof script, "exec ${%s:-%s} \"$@\"", compiler, cxx ? "c++" : "cc");
+  write_file (text, source, strlen (source), 0644);
+  const char *const command[] = { "sh",
+                                  "-c",
+                                  script,
+                                  compiler,
+                                  "-shared",
+                                  "-fPIC",
+                                  leave_undefined ? "-Wl,-z,lazy" : "-Wl,-z,defs",
+                                  include,
+                                  cxx ? "-std=c++17" : "-std=gnu11",
+                                  "-Wall",
+                                  "-Wextra",
+                                  "-Werror",
+                                  "-o",
+                                  file,
+                                  text,
+                                  library,
+                                  NULL };
+  struct finished finished = run_program (command, NULL, 0);
+  cr_assert_eq (finished.status, 0, "%s is not compiled: %s", file, finished.error);
+  free_finished (&finished);
+  remove (text);
+}
+
+/* The leak sanitizer asks for this: a runner that ends tests in parallel leaves some of its own.  */
+const char *__lsan_default_suppressions (void);
+
+const char *
+__lsan_default_suppressions (void)
+{
+  return "leak:libcriterion";
 }
