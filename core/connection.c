@@ -100,7 +100,9 @@ quote_tail (const struct transport *transport, char *buffer, size_t size)
 static void
 describe_end (const struct transport *transport, char *buffer, size_t size)
 {
-  if (!transport->status_known)
+  if (transport->made_to_end)
+    snprintf (buffer, size, "it closed its output, and went on");
+  else if (!transport->status_known)
     snprintf (buffer, size, "it ended");
   else if (transport->status < 0)
     snprintf (buffer, size, "it was ended by signal %d", -transport->status);
@@ -122,7 +124,8 @@ break_connection (lr_connection *connection, const char *problem)
   transport_end (transport, problem == NULL ? END_GRACE : 0);
   quote_tail (transport, quote, sizeof quote);
   describe_end (transport, end, sizeof end);
-  if (problem == NULL && transport->status_known && hop->connector->explain != NULL)
+  if (problem == NULL && transport->status_known && !transport->made_to_end
+      && hop->connector->explain != NULL)
     hop->connector->explain (hop, transport->status, transport->tail, &explanation);
   if (explanation.data != NULL)
     error_set (&connection->reason, LR_ERROR_IO, "%s: %s", connection->host, explanation.data);

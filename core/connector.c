@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum
+{
+  TABLE_MAX = 65536, /* bytes: far more than any version's */
+};
+
 /* An operation's function is any of several types; here it only matters whether it is set.  */
 static const struct
 {
@@ -136,9 +141,9 @@ connector_import (struct connector *connector, const struct lr_connector *table,
   size_t size = table->size;
   if (connector_check_abi (table->abi, origin, error) != 0)
     return -1;
-  if (size < offsetof (struct lr_connector, wrap))
+  if (size < offsetof (struct lr_connector, wrap) || size > TABLE_MAX || size % 8 != 0)
     return error_set (error, LR_ERROR_PLUGIN,
-                      "%s: its connector table is %zu bytes, which is too small for any", origin,
+                      "%s: its connector table is %zu bytes, which is no size of one", origin,
                       size);
   for (size_t i = sizeof *table; i < size; i++)
     if (((const char *) table)[i] != 0)

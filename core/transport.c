@@ -17,6 +17,7 @@ enum
 {
   PIPE_SIZE = 1 << 20,   /* bytes asked for; the kernel may allow less */
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL */
+  DRAIN_READS = 32,      /* at a time: a far side may never stop talking */
   POLL_STEP = 10,        /* milliseconds between two looks where there is no pidfd */
 };
 
@@ -195,9 +196,15 @@ static void
 drain_error (struct transport *transport)
 {
   char buffer[4096];
-  ssize_t got;
-  while ((got = read (transport->error, buffer, sizeof buffer)) > 0)
-    keep_tail (transport, buffer, (size_t) got);
+  ssize_t got = 1;
+  for (int i = 0; i < DRAIN_READS && got > 0; i++)
+    {
+      got = read (transport->error, buffer, sizeof buffer);
+      if (got > 0)
+        keep_tail (transport, buffer, (size_t) got);
+    }
+  if (got > 0)
+    return;
   if (got == 0 || (errno != EAGAIN && errno != EINTR))
     close_fd (&transport->error);
 }
@@ -319,6 +326,7 @@ transport_end (struct transport *transport, int grace)
   transport_close_input (transport);
   if (transport->pid == 0 || wait_for_exit (transport, now_milliseconds () + grace))
     return;
+  transport->made_to_end = true;
   kill (transport->pid, SIGTERM);
   if (wait_for_exit (transport, now_milliseconds () + TERMINATE_WAIT))
     return;

@@ -27,6 +27,7 @@ struct transport
   int error;                     /* we read; -1: it has ended */
   char tail[TRANSPORT_TAIL + 1]; /* ended by NUL */
   size_t tail_size;
+  bool made_to_end; /* it did not end by itself */
   bool status_known;
   int status; /* once reaped: exit status, or -N for signal N */
 };

@@ -223,6 +223,11 @@ parse_host (struct lr_hop *hop, struct part rest, struct lr_error *error)
   if (hop->name == NULL || refuse_dash ("host", hop->name, error) != 0
       || refuse_control ("host", hop->name, error) != 0)
     return -1;
+  if (strpbrk (hop->name, "@:") != NULL)
+    return error_set_field (error, "url",
+                            "the host \"%s\" has a \"@\" or a \":\" in it, which programs take "
+                            "for something else",
+                            hop->name);
   if (strchr (hop->name, '/') != NULL)
     return error_set_field (error, "url", "the host \"%s\" has a \"/\" in it: a target has no path",
                             hop->name);

@@ -484,12 +484,3 @@ compile_plugin (const char *compiler, const char *source, const char *file, bool
   free_finished (&finished);
   remove (text);
 }
-
-/* The leak sanitizer asks for this: a runner that ends tests in parallel leaves some of its own.  */
-const char *__lsan_default_suppressions (void);
-
-const char *
-__lsan_default_suppressions (void)
-{
-  return "leak:libcriterion";
-}

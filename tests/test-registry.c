@@ -507,9 +507,11 @@ Test (registry, a_table_of_the_program_that_makes_no_sense_is_refused)
   struct lr_connector unnamed = built_in (NULL), badly_named = built_in ("X");
   struct lr_connector undescribed = built_in ("x"), formless = built_in ("x");
   const struct lr_option option = { .name = "o", .help = "" };
-  struct lr_connector optioned = built_in ("x");
+  struct lr_connector optioned = built_in ("x"), odd = built_in ("x"), huge = built_in ("x");
   none.wrap = NULL;
   old.size = 40;
+  odd.size = 84;
+  huge.size = 65544;
   other.abi = 7;
   undescribed.description = NULL;
   formless.target_form = LR_TARGET_OPAQUE + 1;
@@ -525,8 +527,10 @@ Test (registry, a_table_of_the_program_that_makes_no_sense_is_refused)
     const char *message;
   } rows[] = {
     { &none, NONSENSE "it has neither wrap nor any operation" },
-    { &old, "the program's connector: its connector table is 40 bytes, which is too small for "
-            "any" },
+    { &old, "the program's connector: its connector table is 40 bytes, which is no size of one" },
+    { &odd, "the program's connector: its connector table is 84 bytes, which is no size of one" },
+    { &huge,
+      "the program's connector: its connector table is 65544 bytes, which is no size of one" },
     { &other, "the program's connector: it is built for connector ABI 7, and this library has "
               "ABI 1" },
     { &unnamed, SCHEMA_NONSENSE },
@@ -807,7 +811,7 @@ Test (registry, a_table_too_small_for_any_header_is_refused)
   make_plugin ("b/good.so", "bad", "the-next-plugin");
   make_sized_plugin ("a/old.so", 48, 1, 0);
   expect_refused ("a small table", "", path_in ("a/old.so"),
-                  ": its connector table is 48 bytes, which is too small for any");
+                  ": its connector table is 48 bytes, which is no size of one");
 }
 
 /* ---- listing ---- */
