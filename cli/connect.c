@@ -39,6 +39,8 @@ static struct
 {
   lr_registry *registry;
   lr_connection *connection;
+  const char *url; /* borrowed */
+  char *host;      /* lr_free frees it; NULL: nobody has asked yet */
 } opened;
 
 /* Called from whatever thread the library is in, so one line is one call.  */
@@ -122,8 +124,19 @@ connect_open (const char *url, lr_connection **connection)
       connect_end ();
       return status;
     }
+  opened.url = url;
   *connection = opened.connection;
   return 0;
+}
+
+const char *
+connect_host (void)
+{
+  /* The URL led to a connection, so only memory can be missing.  */
+  if (opened.host == NULL
+      && lr_extract_hostname (opened.registry, opened.url, &opened.host, NULL) != 0)
+    out_of_memory ();
+  return opened.host;
 }
 
 void
@@ -131,6 +144,8 @@ connect_end (void)
 {
   lr_close (opened.connection);
   opened.connection = NULL;
+  lr_free (opened.host);
+  opened.host = NULL;
   if (opened.registry != NULL)
     lr_registry_free (opened.registry);
   opened.registry = NULL;

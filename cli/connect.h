@@ -18,6 +18,9 @@ int connect_registry (lr_registry **registry);
 /* The connection is borrowed: connect_end closes it.  At most one is open.  */
 int connect_open (const char *url, lr_connection **connection);
 
+/* The name of the host that is connected to, for messages; borrowed until connect_end.  */
+const char *connect_host (void);
+
 /* Close what is open, if anything is.  */
 void connect_end (void);
 

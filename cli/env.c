@@ -1,3 +1,4 @@
+#include "cli/connect.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/subcommand.h"
@@ -27,7 +28,7 @@ env_at (lr_connection *connection, char **operands, size_t count)
   if (json_wanted)
     print_json (name, value);
   if (value == NULL)
-    return report_absent ("%s is not set", name);
+    return report_absent ("%s: the variable %s is not set", connect_host (), name);
   if (!json_wanted)
     {
       text_print (value);

@@ -50,6 +50,8 @@ report_unreadable (const char *name, int errnum)
   return report_local (errnum, "cannot read %s: %s", name, strerror (errnum));
 }
 
+#define BECAME_SHORTER "%s became shorter while it was being sent"
+
 /* Map SIZE bytes of DESCRIPTOR.  -1 where that is not possible.  */
 static int
 map (int descriptor, size_t size, const char *name, struct local_content *content)
@@ -57,10 +59,16 @@ map (int descriptor, size_t size, const char *name, struct local_content *conten
   void *memory = mmap (NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (memory == MAP_FAILED)
     return -1;
-  *content = (struct local_content){ { memory, size }, memory, true };
+  int kept = fcntl (descriptor, F_DUPFD_CLOEXEC, 0);
+  if (kept < 0)
+    {
+      munmap (memory, size);
+      return -1;
+    }
+  *content = (struct local_content){ { memory, size }, memory, true, kept, name };
   mapping.begin = memory;
   mapping.size = size;
-  mapping.report = report_prepare_local (0, "%s became shorter while it was being sent", name);
+  mapping.report = report_prepare_local (0, BECAME_SHORTER, name);
   struct sigaction action = { .sa_flags = SA_SIGINFO };
   action.sa_sigaction = tell_truncated;
   sigemptyset (&action.sa_mask);
@@ -111,7 +119,7 @@ read_to_end (int descriptor, size_t expected, const char *name, struct local_con
       size += (size_t) got;
     }
   memory[size] = '\0';
-  *content = (struct local_content){ { memory, size }, memory, false };
+  *content = (struct local_content){ { memory, size }, memory, false, -1, NULL };
   return 0;
 }
 
@@ -137,7 +145,7 @@ read_descriptor (int descriptor, const char *name, struct local_content *content
 int
 local_read (const char *path, struct local_content *content)
 {
-  *content = (struct local_content){ { NULL, 0 }, NULL, false };
+  *content = (struct local_content){ { NULL, 0 }, NULL, false, -1, NULL };
   if (strcmp (path, "-") == 0)
     return read_descriptor (STDIN_FILENO, "standard input", content);
   int descriptor = open (path, O_RDONLY | O_CLOEXEC);
@@ -148,6 +156,16 @@ local_read (const char *path, struct local_content *content)
   return status;
 }
 
+int
+local_content_report_shorter (const struct local_content *content)
+{
+  struct stat status;
+  if (!content->mapped || fstat (content->descriptor, &status) != 0
+      || (uintmax_t) status.st_size >= content->bytes.size)
+    return 0;
+  return report_local (0, BECAME_SHORTER, content->name);
+}
+
 void
 local_content_free (struct local_content *content)
 {
@@ -155,6 +173,7 @@ local_content_free (struct local_content *content)
     {
       signal (SIGBUS, SIG_DFL);
       munmap (content->memory, content->bytes.size);
+      close (content->descriptor);
       free (mapping.report.text);
     }
   else

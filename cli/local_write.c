@@ -136,28 +136,110 @@ write_in_place (const struct local_target *target, struct lr_bytes content)
   return result == 0 ? 0 : report_unwritable (target->path, errnum);
 }
 
-/* Create a file beside PATH.  Its name, which the caller frees, goes to *NAME.  Returns a
-   descriptor, or -1 and errno.  */
+/* A file on its way into a target's place.  Without a name while it is filled, where the file
+   system can do that: then nothing is left of it, whatever ends the program.  */
+struct new_file
+{
+  int descriptor;
+  char *name; /* owned; NULL: it has none yet */
+};
+
+/* The size of the part of PATH that names the directory, its slash included.  */
 static int
-create_beside (const char *path, mode_t mode, char **name)
+directory_size (const char *path)
 {
   const char *slash = strrchr (path, '/');
-  int directory = slash != NULL ? (int) (slash - path) + 1 : 0;
+  return slash != NULL ? (int) (slash - path) + 1 : 0;
+}
+
+/* A name beside PATH that nothing is likely to have, which the caller frees.  NULL and errno
+   without one.  */
+static char *
+draw_name (const char *path)
+{
+  uint64_t random;
+  int directory = directory_size (path);
   size_t size = (size_t) directory + sizeof ".longreach-0123456789abcdef";
-  *name = malloc (size);
-  if (*name == NULL)
+  if (getrandom (&random, sizeof random, 0) != sizeof random)
+    return NULL;
+  char *name = malloc (size);
+  if (name == NULL)
     out_of_memory ();
-  for (;;)
+  snprintf (name, size, "%.*s.longreach-%016llx", directory, path, (unsigned long long) random);
+  return name;
+}
+
+static void
+name_descriptor (int descriptor, char *path, size_t size)
+{
+  snprintf (path, size, "/proc/self/fd/%d", descriptor);
+}
+
+/* Create a file without a name in the directory of PATH.  Returns a descriptor, or -1.  */
+static int
+create_unnamed (const char *path, mode_t mode)
+{
+  char descriptor_path[32];
+  char *directory = strndup (path, (size_t) directory_size (path));
+  if (directory == NULL)
+    out_of_memory ();
+  int descriptor =
+      open (directory[0] != '\0' ? directory : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+  free (directory);
+  if (descriptor < 0)
+    return -1;
+  /* Without this it would never get a name.  */
+  name_descriptor (descriptor, descriptor_path, sizeof descriptor_path);
+  if (access (descriptor_path, F_OK) == 0)
+    return descriptor;
+  close (descriptor);
+  return -1;
+}
+
+/* Create FILE beside PATH.  Returns 0, or -1 and errno.  */
+static int
+create_beside (const char *path, mode_t mode, struct new_file *file)
+{
+  file->descriptor = create_unnamed (path, mode);
+  while (file->descriptor < 0)
     {
-      uint64_t random;
-      if (getrandom (&random, sizeof random, 0) != sizeof random)
+      file->name = draw_name (path);
+      if (file->name == NULL)
         return -1;
-      snprintf (*name, size, "%.*s.longreach-%016llx", directory, path,
-                (unsigned long long) random);
-      int descriptor = open (*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-      if (descriptor >= 0 || errno != EEXIST)
-        return descriptor;
+      file->descriptor = open (file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+      if (file->descriptor >= 0)
+        break;
+      free (file->name);
+      file->name = NULL;
+      if (errno != EEXIST)
+        return -1;
     }
+  guard_unfinished (file->name);
+  return 0;
+}
+
+/* Let FILE have a name beside PATH.  Returns 0, or -1 and errno.  */
+static int
+give_name (const char *path, struct new_file *file)
+{
+  char descriptor_path[32];
+  name_descriptor (file->descriptor, descriptor_path, sizeof descriptor_path);
+  while (file->name == NULL)
+    {
+      char *name = draw_name (path);
+      if (name == NULL)
+        return -1;
+      if (linkat (AT_FDCWD, descriptor_path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
+        {
+          file->name = name;
+          guard_unfinished (name);
+          break;
+        }
+      free (name);
+      if (errno != EEXIST)
+        return -1;
+    }
+  return 0;
 }
 
 /* Give the new file the owner and the mode of the old one.  Without its owner it gets no set-id
@@ -175,23 +257,23 @@ take_after (int descriptor, const struct stat *old)
   return fchmod (descriptor, mode);
 }
 
-/* Fill the file NAME, open at DESCRIPTOR, and put it in TARGET's place.  Closes DESCRIPTOR. Returns
-   0, or -1 and errno.  */
+/* Fill FILE and put it in TARGET's place.  Closes it.  Returns 0, or -1 and errno.  */
 static int
-fill_and_rename (int descriptor, const char *name, const struct local_target *target,
-                 struct lr_bytes content)
+fill_and_rename (struct new_file *file, const struct local_target *target, struct lr_bytes content)
 {
-  int result = target->exists ? take_after (descriptor, &target->status) : 0;
+  int result = target->exists ? take_after (file->descriptor, &target->status) : 0;
   if (result == 0)
-    result = write_all (descriptor, content.data, content.size);
+    result = write_all (file->descriptor, content.data, content.size);
+  if (result == 0)
+    result = give_name (target->path, file);
   int errnum = errno;
-  if (close (descriptor) != 0 && result == 0)
+  if (close (file->descriptor) != 0 && result == 0)
     {
       result = -1;
       errnum = errno;
     }
   errno = errnum;
-  return result == 0 ? rename (name, target->path) : -1;
+  return result == 0 ? rename (file->name, target->path) : -1;
 }
 
 /* A file that can be written though its directory lets no file be made or replaced.  */
@@ -206,20 +288,18 @@ local_target_write (const struct local_target *target, struct lr_bytes content)
 {
   if (target->in_place)
     return write_in_place (target, content);
-  char *name;
-  int result = -1;
-  int descriptor = create_beside (target->path, target->exists ? 0600 : 0666, &name);
+  struct new_file file = { -1, NULL };
+  int result = create_beside (target->path, target->exists ? 0600 : 0666, &file);
   int errnum = errno;
-  if (descriptor >= 0)
+  if (result == 0)
     {
-      guard_unfinished (name);
-      result = fill_and_rename (descriptor, name, target, content);
+      result = fill_and_rename (&file, target, content);
       errnum = errno;
-      if (result != 0)
-        unlink (name);
+      if (result != 0 && file.name != NULL)
+        unlink (file.name);
       guard_unfinished (NULL);
     }
-  free (name);
+  free (file.name);
   if (result == 0)
     return 0;
   if (target->exists && directory_forbids (errnum))

@@ -2,7 +2,9 @@
 #include "cli/nearest.h"
 #include "cli/report.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,6 +14,21 @@ enum
 {
   HELP_COLUMN = 28,
   LAST_COLUMN = 79,
+};
+
+enum
+{
+  OPTIONS_MAX = 32, /* of one subcommand */
+  NAMED_FROM = 256, /* what getopt_long returns for the first option; letters are below */
+};
+
+/* All options of some tables, as getopt_long wants them.  */
+struct option_set
+{
+  const struct cli_option *options[OPTIONS_MAX];
+  size_t count;
+  struct option names[OPTIONS_MAX + 1];
+  char letters[2 * OPTIONS_MAX + 3];
 };
 
 static bool
@@ -30,21 +47,41 @@ next_option (const struct cli_option *const **table, const struct cli_option *op
   return option;
 }
 
-static const struct cli_option *
-find_by_name (const struct cli_option *const *tables, const char *name, size_t size)
+static void
+collect (struct option_set *set, const struct cli_option *const *tables)
 {
+  char *letter = set->letters;
+  size_t names = 0;
+  *set = (struct option_set){ .count = 0 };
+  /* Options end at the first operand, and a missing argument is told from an unknown option.  */
+  letter = stpcpy (letter, "+:");
   for (const struct cli_option *o = next_option (&tables, NULL); o; o = next_option (&tables, o))
-    if (o->name != NULL && strlen (o->name) == size && memcmp (o->name, name, size) == 0)
-      return o;
-  return NULL;
+    {
+      assert (set->count < OPTIONS_MAX);
+      int has_argument = o->argument != NULL ? required_argument : no_argument;
+      if (o->name != NULL)
+        set->names[names++] =
+            (struct option){ o->name, has_argument, NULL, NAMED_FROM + (int) set->count };
+      if (o->letter != 0)
+        {
+          *letter++ = o->letter;
+          if (o->argument != NULL)
+            *letter++ = ':';
+        }
+      set->options[set->count++] = o;
+    }
+  *letter = '\0';
 }
 
+/* The option that getopt_long means by CODE; NULL: none.  */
 static const struct cli_option *
-find_by_letter (const struct cli_option *const *tables, char letter)
+find_option (const struct option_set *set, int code)
 {
-  for (const struct cli_option *o = next_option (&tables, NULL); o; o = next_option (&tables, o))
-    if (o->letter == letter)
-      return o;
+  if (code >= NAMED_FROM)
+    return set->options[code - NAMED_FROM];
+  for (size_t i = 0; code != 0 && i < set->count; i++)
+    if (set->options[i]->letter == code)
+      return set->options[i];
   return NULL;
 }
 
@@ -61,18 +98,38 @@ set_problem (struct option_problem *problem, const char *format, ...)
 }
 
 static void
-set_unknown (const struct cli_option *const *tables, const char *name, size_t size,
-             struct option_problem *problem)
+set_unknown_name (const struct option_set *set, const char *word, struct option_problem *problem)
 {
-  struct nearest nearest = nearest_start (name, size);
-  for (const struct cli_option *o = next_option (&tables, NULL); o; o = next_option (&tables, o))
-    if (o->name != NULL)
-      nearest_consider (&nearest, o->name);
+  int size = (int) strcspn (word, "=");
+  struct nearest nearest = nearest_start (word + 2, (size_t) size - 2);
+  for (size_t i = 0; i < set->count; i++)
+    if (set->options[i]->name != NULL)
+      nearest_consider (&nearest, set->options[i]->name);
   if (nearest.best != NULL)
-    set_problem (problem, "there is no option --%.*s (did you mean --%s?)", (int) size, name,
-                 nearest.best);
+    set_problem (problem, "there is no option %.*s (did you mean --%s?)", size, word, nearest.best);
   else
-    set_problem (problem, "there is no option --%.*s", (int) size, name);
+    set_problem (problem, "there is no option %.*s", size, word);
+}
+
+/* What getopt_long could not take: it says so in optopt, which is 0 for a name that is none, and
+   then WORD is that.  */
+static void
+explain_refusal (const struct option_set *set, const char *word, bool argument_missing,
+                 struct option_problem *problem)
+{
+  const struct cli_option *option = find_option (set, optopt);
+  if (optopt == 0)
+    set_unknown_name (set, word, problem);
+  else if (option == NULL && optopt > 0 && optopt < 0x80)
+    set_problem (problem, "there is no option -%c", optopt);
+  else if (option == NULL)
+    set_problem (problem, "there is no option with a letter that is not ASCII");
+  else if (!argument_missing)
+    set_problem (problem, "--%s takes no argument", option->name);
+  else if (optopt >= NAMED_FROM)
+    set_problem (problem, "--%s needs its argument %s", option->name, option->argument);
+  else
+    set_problem (problem, "-%c needs its argument %s", option->letter, option->argument);
 }
 
 static void
@@ -112,77 +169,26 @@ store (const struct cli_option *option, const char *value, struct option_problem
     append_word (option->list, value);
 }
 
-/* WORDS[0] is "--name" or "--name=value".  Returns how many words were taken.  */
-static size_t
-parse_long (const struct cli_option *const *tables, char **words, struct option_problem *problem)
-{
-  const char *name = words[0] + 2;
-  size_t size = strcspn (name, "=");
-  const char *value = name[size] == '=' ? name + size + 1 : NULL;
-  const struct cli_option *option = find_by_name (tables, name, size);
-
-  if (option == NULL)
-    set_unknown (tables, name, size, problem);
-  else if (option->argument == NULL && value != NULL)
-    set_problem (problem, "--%s takes no argument", option->name);
-  else if (option->argument == NULL || value != NULL)
-    store (option, value, problem);
-  else if (words[1] == NULL)
-    set_problem (problem, "--%s needs its argument %s", option->name, option->argument);
-  else
-    {
-      store (option, words[1], problem);
-      return 2;
-    }
-  return 1;
-}
-
-/* WORDS[0] is "-abc", where c may take the rest, or the next word, as its argument.  */
-static size_t
-parse_letters (const struct cli_option *const *tables, char **words, struct option_problem *problem)
-{
-  for (const char *letter = words[0] + 1; *letter != '\0'; letter++)
-    {
-      const struct cli_option *option = find_by_letter (tables, *letter);
-      if (option == NULL)
-        {
-          set_problem (problem, "there is no option -%s",
-                       (unsigned char) *letter < 0x80 ? (char[]){ *letter, '\0' } : letter);
-          return 1;
-        }
-      if (option->argument == NULL)
-        store (option, NULL, problem);
-      else if (letter[1] != '\0')
-        {
-          store (option, letter + 1, problem);
-          return 1;
-        }
-      else if (words[1] == NULL)
-        set_problem (problem, "-%c needs its argument %s", *letter, option->argument);
-      else
-        {
-          store (option, words[1], problem);
-          return 2;
-        }
-    }
-  return 1;
-}
-
 size_t
 options_parse (const struct cli_option *const *tables, char **words, struct option_problem *problem)
 {
+  struct option_set set;
+  int count = 0;
+  int code;
+  while (words[count] != NULL)
+    count++;
+  collect (&set, tables);
   problem->text[0] = '\0';
-  size_t taken = 0;
-  while (words[taken] != NULL && words[taken][0] == '-' && words[taken][1] != '\0')
-    {
-      if (strcmp (words[taken], "--") == 0)
-        return taken + 1;
-      if (words[taken][1] == '-')
-        taken += parse_long (tables, words + taken, problem);
-      else
-        taken += parse_letters (tables, words + taken, problem);
-    }
-  return taken;
+  optind = 0; /* a new command line */
+  opterr = 0;
+  /* getopt_long begins behind the program's name, whatever that is.  */
+  char **argv = words - 1;
+  while ((code = getopt_long (count + 1, argv, set.letters, set.names, NULL)) != -1)
+    if (code == ':' || code == '?')
+      explain_refusal (&set, argv[optind - 1], code == ':', problem);
+    else
+      store (find_option (&set, code), optarg, problem);
+  return (size_t) optind - 1;
 }
 
 void

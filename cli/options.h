@@ -36,7 +36,8 @@ struct option_problem
 };
 
 /* Parse the options that WORDS, ended by NULL, begins with, by the rules in TABLES, ended by NULL.
-   Returns how many words they were, a "--" that ends them included.  Goes on after a problem, so
+   Returns how many words they were, a "--" that ends them included.  A word stands before the first
+   of WORDS, as a program's name does.  Goes on after a problem, so
    that --json and --help work on either side of it.  */
 size_t options_parse (const struct cli_option *const *tables, char **words,
                       struct option_problem *problem);

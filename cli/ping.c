@@ -76,7 +76,7 @@ ping_at (lr_connection *connection, char **operands, size_t count)
   (void) count;
   struct summary summary = { 0 };
   json_t *times = json_new_array ();
-  while (summary.count < count_given && !ferror (stdout))
+  do
     {
       struct lr_error error;
       int64_t begin = time_now ();
@@ -92,6 +92,7 @@ ping_at (lr_connection *connection, char **operands, size_t count)
       else
         print_one (summary.count, elapsed);
     }
+  while (summary.count < count_given && !ferror (stdout));
   if (json_wanted)
     print_json (&summary, times);
   else

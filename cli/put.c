@@ -48,17 +48,18 @@ explain_directory (struct lr_error *error)
 }
 
 static int
-put_at (lr_connection *connection, const char *remote, struct lr_bytes content)
+put_at (lr_connection *connection, const char *remote, const struct local_content *content)
 {
   struct lr_upload_args args =
-      LR_UPLOAD_ARGS (.file = remote, .content = content, .mode = given.mode, .owner = given.owner,
-                      .group = given.group, .preserve = given.preserve);
+      LR_UPLOAD_ARGS (.file = remote, .content = content->bytes, .mode = given.mode,
+                      .owner = given.owner, .group = given.group, .preserve = given.preserve);
   struct lr_error error;
   if (lr_upload (connection, &args, &error) == 0)
     return 0;
   if (error.kind == LR_ERROR_REMOTE_OS && error.errnum == EISDIR)
     explain_directory (&error);
-  return report_failure (&error);
+  int status = local_content_report_shorter (content);
+  return status != 0 ? status : report_failure (&error);
 }
 
 static bool
@@ -90,14 +91,14 @@ print_json (const char *remote, size_t size)
 }
 
 static int
-put_content (const char *url, const char *remote, struct lr_bytes content)
+put_content (const char *url, const char *remote, const struct local_content *content)
 {
   lr_connection *connection;
   int status = connect_open (url, &connection);
   if (status == 0)
     status = put_at (connection, remote, content);
   if (status == 0 && json_wanted)
-    print_json (remote, content.size);
+    print_json (remote, content->bytes.size);
   connect_end ();
   return status;
 }
@@ -116,7 +117,7 @@ put_perform (char **operands, size_t count)
     return status;
   /* What can be read has a name: without one LOCAL is a directory.  */
   char *remote = name_remote (operands[2], local);
-  status = put_content (operands[0], remote, content.bytes);
+  status = put_content (operands[0], remote, &content);
   free (remote);
   local_content_free (&content);
   return status;

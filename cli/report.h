@@ -64,6 +64,6 @@ struct prepared_report report_prepare_local (int errnum, const char *format, ...
     __attribute__ ((format (printf, 2, 3)));
 
 /* There is no way to go on.  */
-_Noreturn void out_of_memory (void);
+void out_of_memory (void) __attribute__ ((noreturn));
 
 #endif

@@ -72,8 +72,12 @@ explain_absent_program (struct lr_error *error, const char *url, const char *pro
 }
 
 static int
-report_run_failure (struct lr_error *error, const char *url, const char *program)
+report_run_failure (struct lr_error *error, const char *url, const char *program,
+                    const struct local_content *input)
 {
+  int status = local_content_report_shorter (input);
+  if (status != 0)
+    return status;
   if (error->kind != LR_ERROR_REMOTE_OS)
     return report_failure (error);
   if (error->errnum != ENOENT)
@@ -115,15 +119,17 @@ write_outputs (const struct lr_run_result *result, int status)
 }
 
 static int
-run_at (lr_connection *connection, const char *url, char **command, struct lr_bytes input)
+run_at (lr_connection *connection, const char *url, char **command,
+        const struct local_content *input)
 {
-  struct lr_run_args args = LR_RUN_ARGS (.command = (const char *const *) command, .input = input,
-                                         .no_check = 1, .user = given.user, .group = given.group,
-                                         .umask = given.umask, .cwd = given.cwd);
+  struct lr_run_args args =
+      LR_RUN_ARGS (.command = (const char *const *) command, .input = input->bytes, .no_check = 1,
+                   .user = given.user, .group = given.group, .umask = given.umask,
+                   .cwd = given.cwd);
   struct lr_run_result *result;
   struct lr_error error;
   if (lr_run (connection, &args, &result, &error) != 0)
-    return report_run_failure (&error, url, command[0]);
+    return report_run_failure (&error, url, command[0], input);
   int status = exit_status (result->returncode);
   if (json_wanted)
     print_json (result);
@@ -145,7 +151,7 @@ run_perform (char **operands, size_t count)
   if (!given.no_stdin && !isatty (STDIN_FILENO))
     status = local_read ("-", &input);
   if (status == 0)
-    status = run_at (connection, operands[0], operands + 1, input.bytes);
+    status = run_at (connection, operands[0], operands + 1, &input);
   connect_end ();
   local_content_free (&input);
   return status;

@@ -1,3 +1,4 @@
+#include "cli/connect.h"
 #include "cli/entry.h"
 #include "cli/json.h"
 #include "cli/report.h"
@@ -43,10 +44,11 @@ describe_mode (unsigned mode, char text[MODE_SIZE])
       unsigned execute = mode & classes[i].execute;
       letters[0] = mode & classes[i].execute << 2 ? 'r' : '-';
       letters[1] = mode & classes[i].execute << 1 ? 'w' : '-';
-      if (mode & classes[i].special)
-        letters[2] = execute ? classes[i].both : classes[i].alone;
-      else
-        letters[2] = execute ? 'x' : '-';
+      letters[2] = execute ? 'x' : '-';
+      if (mode & classes[i].special && execute)
+        letters[2] = classes[i].both;
+      else if (mode & classes[i].special)
+        letters[2] = classes[i].alone;
     }
 }
 
@@ -104,7 +106,7 @@ stat_at (lr_connection *connection, char **operands, size_t count)
   if (json_wanted)
     print_json (path, result);
   if (result == NULL)
-    return report_absent ("%s does not exist", path);
+    return report_absent ("%s: %s does not exist", connect_host (), path);
   if (!json_wanted)
     print_text (path, result);
   lr_free (result);

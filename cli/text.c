@@ -56,7 +56,7 @@ text_print_escaped (FILE *stream, const char *data, size_t size)
         fwrite (bytes, 1, step, stream);
       else
         for (size_t i = 0; i < step; i++)
-          fprintf (stream, "\\x%02x", bytes[i]);
+          fprintf (stream, "\\x%02X", bytes[i]);
       bytes += step;
       size -= step;
     }
