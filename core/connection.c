@@ -318,7 +318,7 @@ open_tunnel (lr_connection *connection, struct lr_error *error)
   if (status == 0)
     {
       log_command (connection, &command);
-      status = transport_start (&connection->transport, command.words, error);
+      status = transport_start (&connection->transport, connection->host, command.words, error);
     }
   command_free (&command);
   if (status != 0)

@@ -127,7 +127,8 @@ make_ours (int fd)
 }
 
 int
-transport_start (struct transport *transport, char *const *command, struct lr_error *error)
+transport_start (struct transport *transport, const char *host, char *const *command,
+                 struct lr_error *error)
 {
   struct pipes pipes;
   memset (transport, 0, sizeof *transport);
@@ -141,8 +142,8 @@ transport_start (struct transport *transport, char *const *command, struct lr_er
       close_both (pipes.output);
       close_both (pipes.error);
       transport->pid = 0;
-      return error_set_errno (error, LR_ERROR_IO, errnum, "cannot start %s: %s", command[0],
-                              strerror (errnum));
+      return error_set_errno (error, LR_ERROR_IO, errnum, "%s: cannot start %s: %s", host,
+                              command[0], strerror (errnum));
     }
   close (pipes.input[0]);
   close (pipes.output[1]);

@@ -32,8 +32,9 @@ struct transport
   int status; /* once reaped: exit status, or -N for signal N */
 };
 
-/* Start COMMAND, an argv whose program is looked up in PATH.  Errors: IO, with errno.  */
-int transport_start (struct transport *transport, char *const *command, struct lr_error *error);
+/* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  Errors: IO, with errno.  */
+int transport_start (struct transport *transport, const char *host, char *const *command,
+                     struct lr_error *error);
 
 /* What a wait was for, and what it found.  */
 struct transport_events

@@ -139,7 +139,7 @@ spool_peek (const struct spool *spool, char *buffer, size_t size, const char **d
     size = (size_t) have;
   if (spool->file < 0)
     {
-      *data = spool->memory + spool->start;
+      *data = size == 0 ? "" : spool->memory + spool->start;
       return (long) size;
     }
   ssize_t got;

@@ -1351,7 +1351,7 @@ Test (connector, a_wrap_that_goes_wrong_is_an_error_and_nothing_is_started)
     { wrap_fails, LR_ERROR_INVALID_VALUE, "url", "x: web is closed on Mondays" },
     { wrap_into_nothing, LR_ERROR_PLUGIN, "", "the connector x wraps a command into nothing" },
     { wrap_in_what_is_not_there, LR_ERROR_IO, "",
-      "cannot start /no/such/program: No such file or directory" },
+      "web: cannot start /no/such/program: No such file or directory" },
   };
   int before = count_children ();
   for (size_t i = 0; i < COUNT (rows); i++)

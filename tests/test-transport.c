@@ -151,7 +151,7 @@ Test (transport, a_program_that_can_not_be_started_is_named)
       lr_connection *connection;
       char url[256], message[256];
       snprintf (url, sizeof url, "local:web?dispatcher=%s --option", rows[i].program);
-      snprintf (message, sizeof message, "cannot start %s: %s", rows[i].program,
+      snprintf (message, sizeof message, "web: cannot start %s: %s", rows[i].program,
                 strerror (rows[i].errnum));
       struct lr_open_args args = LR_OPEN_ARGS (.url = url);
       cr_expect_eq (lr_open (NULL, &args, &connection, &error), -1);
@@ -173,7 +173,7 @@ Test (transport, a_file_without_execute_permission_is_named)
   char message[600];
   struct lr_open_args args = LR_OPEN_ARGS (.url = scripted_url (ALIVE));
   write_file (path_in ("script"), "", 0, 0644);
-  snprintf (message, sizeof message, "cannot start %s: Permission denied", path_in ("script"));
+  snprintf (message, sizeof message, "web: cannot start %s: Permission denied", path_in ("script"));
   cr_expect_eq (lr_open (NULL, &args, &connection, &error), -1);
   cr_expect_eq (error.kind, LR_ERROR_IO);
   cr_expect_eq (error.errnum, EACCES);

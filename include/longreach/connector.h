@@ -264,11 +264,18 @@ struct lr_plugin
 #  define LR_RETAIN_
 #endif
 
+/* Clang's address sanitizer would put gaps between the notes.  */
+#if defined __clang__
+#  define LR_BARE_ , __no_sanitize__ ("address")
+#else
+#  define LR_BARE_
+#endif
+
 #define LR_NOTE_PLUGIN 1    /* "ABI\0VERSION" */
 #define LR_NOTE_CONNECTOR 2 /* "SCHEMA\0DESCRIPTION" */
 
 #define LR_NOTE_(ident, note_type, text)                                                           \
-  __attribute__ ((__used__ LR_RETAIN_, __section__ (".note.longreach"),                            \
+  __attribute__ ((__used__ LR_RETAIN_ LR_BARE_, __section__ (".note.longreach"),                   \
                   __aligned__ (4))) static const struct                                            \
   {                                                                                                \
     uint32_t namesz, descsz, type;                                                                 \
