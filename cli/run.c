@@ -71,6 +71,17 @@ explain_absent_program (struct lr_error *error, const char *url, const char *pro
   error->message[sizeof error->message - 1] = '\0';
 }
 
+/* Whether the far side's ERRNUM says something about the program, and not about the far side.  */
+static bool
+is_of_program (int errnum)
+{
+  static const int others[] = { EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, ECANCELED, EMSGSIZE };
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (errnum == others[i])
+      return false;
+  return true;
+}
+
 static int
 report_run_failure (struct lr_error *error, const char *url, const char *program,
                     const struct local_content *input)
@@ -80,13 +91,15 @@ report_run_failure (struct lr_error *error, const char *url, const char *program
     return status;
   if (error->kind != LR_ERROR_REMOTE_OS)
     return report_failure (error);
+  if (!is_of_program (error->errnum))
+    return report_failure (error);
   if (error->errnum != ENOENT)
     return report_failure_as (error, STATUS_CANNOT_EXECUTE);
   explain_absent_program (error, url, program);
   return report_failure_as (error, STATUS_NO_PROGRAM);
 }
 
-/* As a shell tells it.  A far side that says what no process can return is broken.  */
+/* As a shell tells it.  */
 static int
 exit_status (int64_t returncode)
 {
@@ -95,6 +108,17 @@ exit_status (int64_t returncode)
   if (returncode < 0 && returncode >= -127)
     return STATUS_SIGNAL - (int) returncode;
   return STATUS_CONNECTION;
+}
+
+/* A far side that says what no process can return is broken.  JSON shows what it said.  */
+static int
+report_impossible (int64_t returncode)
+{
+  struct lr_error error = { .kind = LR_ERROR_IO, .hop = -1 };
+  snprintf (error.message, sizeof error.message,
+            "the far side says that the command returned %lld, which none can",
+            (long long) returncode);
+  return report_failure_as (&error, STATUS_CONNECTION);
 }
 
 static void
@@ -135,6 +159,8 @@ run_at (lr_connection *connection, const char *url, char **command,
     print_json (result);
   else
     status = write_outputs (result, status);
+  if (!json_wanted && (result->returncode > 255 || result->returncode < -127))
+    status = report_impossible (result->returncode);
   lr_free (result);
   return status;
 }

@@ -89,12 +89,19 @@ fail_no_memory (struct lr_call *call)
 
 /* ---- outputs ---- */
 
+/* SIZE bytes more are to come.  */
+static void
+expect_output (struct lr_call *call, struct call_output *output, uint64_t size)
+{
+  output->present = true;
+  output->over_limit = output->over_limit || size > call->output_limit - output->size;
+}
+
 void
 call_begin_output (struct lr_call *call, enum lr_stream stream, uint64_t size)
 {
-  struct call_output *output = &call->outputs[stream];
-  output->present = true;
-  output->over_limit = output->over_limit || size > call->output_limit - output->size;
+  expect_output (call, &call->outputs[stream], size);
+  call->outputs[stream].announced = size;
 }
 
 /* Room for SIZE more bytes and a NUL, grown with what comes.  */
@@ -110,6 +117,9 @@ make_room (struct call_output *output, size_t size)
         return false;
       room *= 2;
     }
+  /* What was announced is never set aside before it comes; but neither is more.  */
+  if (room > output->announced && output->announced >= output->size + size)
+    room = (size_t) output->announced + 1;
   char *grown = realloc (output->data, room);
   if (grown == NULL)
     return false;
@@ -137,7 +147,7 @@ lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t si
 {
   if (call->answered || (stream != LR_STDOUT && stream != LR_STDERR))
     return -1;
-  call_begin_output (call, stream, size);
+  expect_output (call, &call->outputs[stream], size);
   call_store_output (call, stream, data, size);
   return call->outputs[stream].over_limit || call->outputs[stream].no_memory ? -1 : 0;
 }

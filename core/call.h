@@ -15,9 +15,10 @@ struct call_output
 {
   char *data; /* size bytes and room for a NUL; NULL: nothing came */
   size_t size, allocated;
-  bool present;    /* it exists, if perhaps empty */
-  bool over_limit; /* more came than is wanted: nothing more is kept */
-  bool no_memory;  /* likewise */
+  uint64_t announced; /* bytes that are to come in all; 0: not known */
+  bool present;       /* it exists, if perhaps empty */
+  bool over_limit;    /* more came than is wanted: nothing more is kept */
+  bool no_memory;     /* likewise */
 };
 
 struct lr_call

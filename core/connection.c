@@ -18,15 +18,15 @@ enum
 {
   READ_SIZE = 256 << 10,
   PIECES_MAX = 16,
-  QUOTE_SIZE = 400,  /* bytes of stderr that an error message quotes */
-  LAST_WORDS = 2000, /* milliseconds that a far side has which takes nothing any more */
-  END_GRACE = 7000,  /* milliseconds: a dispatcher ends its commands within five seconds */
+  QUOTE_SIZE = 400, /* bytes of stderr that an error message quotes */
+  END_GRACE = 7000, /* milliseconds: a dispatcher ends its commands within five seconds */
 };
 
 struct lr_connection
 {
   lr_registry *registry;
   bool owns_registry;
+  struct log log;
   struct target target;
   const struct connector *connector;
   char *host;  /* owned */
@@ -188,9 +188,8 @@ wait_for (lr_connection *connection, const struct lr_call *call)
     send_some (connection);
   while (!connection->broken && (!call->answered || has_output (connection)))
     {
-      int timeout = connection->transport.input < 0 ? LAST_WORDS : -1;
       struct transport_events events =
-          transport_wait (&connection->transport, has_output (connection), timeout);
+          transport_wait (&connection->transport, has_output (connection));
       if (events.writable)
         send_some (connection);
       if (events.readable)
@@ -292,8 +291,7 @@ static void
 log_packet (void *context, char direction, const char *packet_name)
 {
   lr_connection *connection = context;
-  registry_log (connection->registry, LR_LOG_DEBUG, "%s: %c %s", connection->host, direction,
-                packet_name);
+  log_line (&connection->log, LR_LOG_DEBUG, "%s: %c %s", connection->host, direction, packet_name);
 }
 
 /* The command as one line, for the log.  */
@@ -307,7 +305,7 @@ log_command (lr_connection *connection, const lr_command *command)
       int length = snprintf (line + used, sizeof line - used, " %s", command->words[i]);
       used += length < 0 ? 0 : (size_t) length;
     }
-  registry_log (connection->registry, LR_LOG_INFO, "%s: starting%s", connection->host, line);
+  log_line (&connection->log, LR_LOG_INFO, "%s: starting%s", connection->host, line);
 }
 
 static int
@@ -323,7 +321,7 @@ open_tunnel (lr_connection *connection, struct lr_error *error)
   command_free (&command);
   if (status != 0)
     return -1;
-  plain_client_init (&connection->client, registry_logs (connection->registry) ? log_packet : NULL,
+  plain_client_init (&connection->client, connection->log.function != NULL ? log_packet : NULL,
                      connection);
   connection->tunnelled = true;
   connection->buffer = malloc (READ_SIZE);
@@ -378,6 +376,7 @@ prepare (lr_connection *connection, const struct lr_open_args *args, struct lr_e
       error_no_memory (error);
       return -1;
     }
+  connection->log = registry_log (connection->registry);
   if (registry_parse_target (connection->registry, &connection->target, args->url, args->options,
                              error)
       != 0)

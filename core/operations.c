@@ -11,6 +11,8 @@
 enum
 {
   DEFAULT_LIMIT_BITS = 31, /* 2 GiB */
+  DIGEST_SIZE = 64,        /* bytes: all that an answer to stat has besides its fields */
+  NO_OUTPUT = 0,
 };
 
 static const struct lr_bytes no_input = { NULL, 0 };
@@ -76,8 +78,8 @@ lr_stat (lr_connection *connection, const struct lr_stat_args *given,
   if (args_import (&args, sizeof args, given, error) != 0
       || require (args.path, "path", error) != 0)
     return -1;
-  int status = connection_call (connection, OPERATION_STAT, &args, no_input, limit_or_default (0),
-                                &stat, error);
+  int status =
+      connection_call (connection, OPERATION_STAT, &args, no_input, DIGEST_SIZE, &stat, error);
   *result = stat;
   return status;
 }
@@ -118,8 +120,8 @@ lr_upload (lr_connection *connection, const struct lr_upload_args *given, struct
   if (args.preserve && connection_tunnels (connection, OPERATION_UPLOAD))
     status = preserve (connection, &args, &old, mode, error);
   if (status == 0)
-    status = connection_call (connection, OPERATION_UPLOAD, &args, args.content,
-                              limit_or_default (0), NULL, error);
+    status =
+        connection_call (connection, OPERATION_UPLOAD, &args, args.content, NO_OUTPUT, NULL, error);
   lr_free (old);
   return status;
 }
@@ -153,8 +155,7 @@ resolve (lr_connection *connection, enum operation operation, const struct lr_re
   *result = NULL;
   if (args_import (&args, sizeof args, given, error) != 0)
     return -1;
-  int status =
-      connection_call (connection, operation, &args, no_input, limit_or_default (0), &name, error);
+  int status = connection_call (connection, operation, &args, no_input, NO_OUTPUT, &name, error);
   *result = name;
   return status;
 }
@@ -185,8 +186,8 @@ lr_query_user (lr_connection *connection, const struct lr_query_user_args *given
   if (args_import (&args, sizeof args, given, error) != 0
       || require (args.user, "user", error) != 0)
     return -1;
-  int status = connection_call (connection, OPERATION_QUERY_USER, &args, no_input,
-                                limit_or_default (0), &user, error);
+  int status =
+      connection_call (connection, OPERATION_QUERY_USER, &args, no_input, NO_OUTPUT, &user, error);
   *result = user;
   return status;
 }
@@ -203,8 +204,8 @@ lr_query_group (lr_connection *connection, const struct lr_query_group_args *giv
   if (args_import (&args, sizeof args, given, error) != 0
       || require (args.group, "group", error) != 0)
     return -1;
-  int status = connection_call (connection, OPERATION_QUERY_GROUP, &args, no_input,
-                                limit_or_default (0), &group, error);
+  int status = connection_call (connection, OPERATION_QUERY_GROUP, &args, no_input, NO_OUTPUT,
+                                &group, error);
   *result = group;
   return status;
 }
@@ -220,8 +221,8 @@ lr_getenv (lr_connection *connection, const struct lr_getenv_args *given, char *
   *result = NULL;
   if (args_import (&args, sizeof args, given, error) != 0 || require (args.key, "key", error) != 0)
     return -1;
-  int status = connection_call (connection, OPERATION_GETENV, &args, no_input, limit_or_default (0),
-                                &value, error);
+  int status =
+      connection_call (connection, OPERATION_GETENV, &args, no_input, NO_OUTPUT, &value, error);
   *result = value;
   return status;
 }

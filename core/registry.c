@@ -9,7 +9,6 @@
 #include "core/search_path.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +20,7 @@ struct lr_registry
   char **directories;   /* the program's; owned */
   size_t directory_count;
   struct connector *connectors; /* built in or loaded; owned */
-  lr_log_function *log;
-  void *log_data;
+  struct log log;
 };
 
 lr_registry *
@@ -59,28 +57,17 @@ void
 lr_registry_set_log (lr_registry *registry, lr_log_function *function, void *data)
 {
   pthread_mutex_lock (&registry->lock);
-  registry->log = function;
-  registry->log_data = data;
+  registry->log = (struct log){ function, data };
   pthread_mutex_unlock (&registry->lock);
 }
 
-int
-registry_logs (const lr_registry *registry)
+struct log
+registry_log (lr_registry *registry)
 {
-  return registry->log != NULL;
-}
-
-void
-registry_log (lr_registry *registry, enum lr_log_level level, const char *format, ...)
-{
-  char line[1024];
-  if (registry->log == NULL)
-    return;
-  va_list arguments;
-  va_start (arguments, format);
-  vsnprintf (line, sizeof line, format, arguments);
-  va_end (arguments);
-  registry->log (registry->log_data, level, line);
+  pthread_mutex_lock (&registry->lock);
+  struct log log = registry->log;
+  pthread_mutex_unlock (&registry->lock);
+  return log;
 }
 
 /* ---- what the program adds ---- */
@@ -205,6 +192,18 @@ visit_file (const struct search_directory *directory, const char *name, visit_ca
   return go_on;
 }
 
+/* Show a directory that can't be read: what is in it can't be told.  */
+static bool
+visit_unreadable (const struct search_directory *directory, int errnum, visit_candidate *visit,
+                  void *context)
+{
+  static const struct plugin_notes none;
+  struct lr_error problem;
+  error_set (&problem, LR_ERROR_PLUGIN, "%s: cannot read it: %s", directory->path,
+             strerror (errnum));
+  return visit (context, &(struct candidate){ directory->path, directory, &none, &problem });
+}
+
 /* Show each plugin of the search path, in its order.  -1 without memory.  */
 static int
 walk (const struct search_path *path, visit_candidate *visit, void *context)
@@ -212,9 +211,12 @@ walk (const struct search_path *path, visit_candidate *visit, void *context)
   bool go_on = true;
   for (size_t i = 0; go_on && i < path->count; i++)
     {
-      char **files = search_path_list_files (path->directories[i].path);
+      int errnum;
+      char **files = search_path_list_files (path->directories[i].path, &errnum);
       if (files == NULL)
         return -1;
+      if (errnum != 0)
+        go_on = visit_unreadable (&path->directories[i], errnum, visit, context);
       for (char **file = files; go_on && *file != NULL; file++)
         go_on = visit_file (&path->directories[i], *file, visit, context);
       search_path_free_files (files);
@@ -240,7 +242,8 @@ struct search
   struct connector *found;
   bool decided; /* a file names the schema: nothing after it counts */
   struct lr_error *error;
-  char others[512]; /* the schemas that exist, for the message */
+  char others[256];     /* the schemas that exist, for the message */
+  char unreadable[256]; /* the first file or directory that may have had it */
 };
 
 static void
@@ -273,7 +276,8 @@ load_candidate (struct search *search, const struct candidate *candidate)
     if (strcmp ((*table)->schema, search->schema) == 0)
       search->found = add_connector (search->registry, *table, candidate->file, search->error);
   if (search->found != NULL)
-    registry_log (search->registry, LR_LOG_INFO, "%s: loaded %s", search->schema, candidate->file);
+    log_line (&search->registry->log, LR_LOG_INFO, "%s: loaded %s", search->schema,
+              candidate->file);
 }
 
 static bool
@@ -282,6 +286,8 @@ visit_for_search (void *context, const struct candidate *candidate)
   struct search *search = context;
   for (size_t i = 0; i < candidate->notes->count; i++)
     remember_other (search, candidate->notes->connectors[i].schema);
+  if (candidate->problem != NULL && candidate->notes->count == 0 && search->unreadable[0] == '\0')
+    snprintf (search->unreadable, sizeof search->unreadable, "%.255s", candidate->problem->message);
   if (!names_schema (candidate->notes, search->schema))
     return true;
   search->decided = true;
@@ -292,28 +298,40 @@ visit_for_search (void *context, const struct candidate *candidate)
   return false;
 }
 
+/* The directories of PATH as "/a, /b"; where they are too many, those in the middle go.  */
+static void
+list_searched (const struct search_path *path, char *buffer, size_t size)
+{
+  const char *last = path->directories[path->count - 1].path;
+  size_t reserved = strlen (last) + sizeof ", ..., ";
+  size_t used = 0;
+  buffer[0] = '\0';
+  for (size_t i = 0; i + 1 < path->count; i++)
+    {
+      const char *directory = path->directories[i].path;
+      size_t length = strlen (directory);
+      if (used + length + sizeof ", " + reserved > size)
+        {
+          used += (size_t) snprintf (buffer + used, size - used, "..., ");
+          break;
+        }
+      used += (size_t) snprintf (buffer + used, size - used, "%s, ", directory);
+    }
+  snprintf (buffer + used, size - used, "%s", last);
+}
+
 static int
 set_not_found (struct search *search, const struct search_path *path)
 {
-  char searched[640] = "";
-  size_t used = 0;
-  for (size_t i = 0; i < path->count; i++)
-    {
-      const char *directory = path->directories[i].path;
-      if (used + strlen (directory) + 3 > sizeof searched)
-        {
-          strcpy (searched + used, "...");
-          break;
-        }
-      used += (size_t) (stpcpy (stpcpy (searched + used, i == 0 ? "" : ", "), directory)
-                        - (searched + used));
-    }
+  char searched[512];
+  list_searched (path, searched, sizeof searched);
   for (const struct connector *connector = search->registry->connectors; connector != NULL;
        connector = connector->next)
     remember_other (search, connector->table.schema);
   return error_set (search->error, LR_ERROR_NO_CONNECTOR,
-                    "no connector has the schema \"%s\"; searched: %s; schemas that exist: %s",
-                    search->schema, searched, search->others[0] == '\0' ? "none" : search->others);
+                    "no connector has the schema \"%s\"; searched: %s; schemas that exist: %s%s%s",
+                    search->schema, searched, search->others[0] == '\0' ? "none" : search->others,
+                    search->unreadable[0] == '\0' ? "" : "; can't be used: ", search->unreadable);
 }
 
 static struct connector *

@@ -4,6 +4,7 @@
 #define CORE_REGISTRY_H
 
 #include "core/connector.h"
+#include "core/log.h"
 #include "core/url.h"
 
 /* The connector of SCHEMA, loaded if need be; it lives as long as REGISTRY.  NULL and *ERROR.  */
@@ -14,11 +15,7 @@ const struct connector *registry_find (lr_registry *registry, const char *schema
 int registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                            const char *const *options, struct lr_error *error);
 
-/* Log one line, formatted as printf does.  */
-void registry_log (lr_registry *registry, enum lr_log_level level, const char *format, ...)
-    __attribute__ ((__format__ (__printf__, 3, 4)));
-
-/* Whether anybody listens.  */
-int registry_logs (const lr_registry *registry);
+/* Where REGISTRY's log goes now.  */
+struct log registry_log (lr_registry *registry);
 
 #endif

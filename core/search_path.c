@@ -1,6 +1,7 @@
 #include "core/search_path.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,12 @@ compare_names (const void *a, const void *b)
 }
 
 char **
-search_path_list_files (const char *directory)
+search_path_list_files (const char *directory, int *errnum)
 {
   size_t count = 0;
   char **files = calloc (1, sizeof *files);
   DIR *stream = opendir (directory);
+  *errnum = stream != NULL || errno == ENOENT || errno == ENOTDIR ? 0 : errno;
   const struct dirent *entry;
   while (files != NULL && stream != NULL && (entry = readdir (stream)) != NULL)
     {

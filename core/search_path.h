@@ -23,8 +23,9 @@ int search_path_build (struct search_path *path, const char *const *program, siz
 void search_path_free (struct search_path *path);
 
 /* The names of the files in DIRECTORY in bytewise order, ended by NULL, in memory that
-   search_path_free_files frees; empty where it can't be read.  NULL without memory.  */
-char **search_path_list_files (const char *directory);
+   search_path_free_files frees.  NULL without memory.  *ERRNUM says why a directory that is there
+   can't be read, and is 0 otherwise.  */
+char **search_path_list_files (const char *directory, int *errnum);
 void search_path_free_files (char **files);
 
 #endif

@@ -16,6 +16,7 @@
 enum
 {
   PIPE_SIZE = 1 << 20,   /* bytes asked for; the kernel may allow less */
+  LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL */
   DRAIN_READS = 32,      /* at a time: a far side may never stop talking */
   POLL_STEP = 10,        /* milliseconds between two looks where there is no pidfd */
@@ -160,6 +161,14 @@ transport_start (struct transport *transport, const char *host, char *const *com
 
 /* ---- moving bytes ---- */
 
+static int64_t
+now_milliseconds (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void
 close_fd (int *fd)
 {
@@ -171,6 +180,8 @@ close_fd (int *fd)
 void
 transport_close_input (struct transport *transport)
 {
+  if (transport->input >= 0)
+    transport->patience_ends = now_milliseconds () + LAST_WORDS;
   close_fd (&transport->input);
 }
 
@@ -211,18 +222,23 @@ drain_error (struct transport *transport)
 }
 
 struct transport_events
-transport_wait (struct transport *transport, bool want_write, int timeout)
+transport_wait (struct transport *transport, bool want_write)
 {
+  int64_t left = transport->input >= 0 ? -1 : transport->patience_ends - now_milliseconds ();
+  int timeout = transport->input >= 0 ? -1 : left < 0 ? 0 : (int) left;
   struct transport_events events = { false, false, false };
   struct pollfd polls[] = { { .fd = transport->output, .events = POLLIN },
                             { .fd = transport->error, .events = POLLIN },
                             { .fd = want_write ? transport->input : -1, .events = POLLOUT } };
   int ready = poll (polls, 3, timeout);
-  events.timed_out = ready == 0;
   if (ready <= 0)
-    return events;
+    {
+      events.timed_out = ready == 0;
+      return events;
+    }
   if (polls[1].revents != 0)
     drain_error (transport);
+  events.timed_out = timeout == 0;
   events.readable = polls[0].revents != 0;
   events.writable = polls[2].revents != 0;
   return events;
@@ -270,14 +286,6 @@ transport_read (struct transport *transport, char *buffer, size_t size)
 }
 
 /* ---- the end ---- */
-
-static int64_t
-now_milliseconds (void)
-{
-  struct timespec now;
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Reap the child if it has exited.  An application that ignores SIGCHLD leaves nothing to reap.  */
 static bool

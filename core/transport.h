@@ -23,6 +23,7 @@ struct transport
   pid_t pid;                     /* 0: none, or reaped */
   int handle;                    /* pidfd; -1 where the kernel has none */
   int input;                     /* we write; -1: closed */
+  int64_t patience_ends; /* milliseconds of the monotonic clock; once the input is closed */
   int output;                    /* we read; -1: it has ended */
   int error;                     /* we read; -1: it has ended */
   char tail[TRANSPORT_TAIL + 1]; /* ended by NUL */
@@ -44,9 +45,10 @@ struct transport_events
   bool timed_out;
 };
 
-/* Wait until the output is readable or, where WANT_WRITE, the input writable; at most TIMEOUT
-   milliseconds, -1 for ever.  Drains stderr on the way.  */
-struct transport_events transport_wait (struct transport *transport, bool want_write, int timeout);
+/* Wait until the output is readable or, where WANT_WRITE, the input writable: for ever, or where
+   the input is closed until a far side has had time for its last words.  Drains stderr on the way.
+ */
+struct transport_events transport_wait (struct transport *transport, bool want_write);
 
 /* Write or read without waiting, and without SIGPIPE.  Bytes, 0 for "not now", -1 for the end (of a
    read, errno 0) or an error.  */

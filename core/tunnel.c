@@ -55,7 +55,8 @@ request_upload (struct lr_call *call, struct packet *packet, void **memory)
   const struct lr_upload_args *args = call->args;
   (void) memory;
   packet->upload.file = packet_text (args->file);
-  packet->upload.content = packet_data (call->input.data, call->input.size);
+  packet->upload.content =
+      packet_data (call->input.data, call->input.data == NULL ? 0 : call->input.size);
   packet->upload.mode = packet_text (args->mode);
   packet->upload.owner = packet_text (args->owner);
   packet->upload.group = packet_text (args->group);

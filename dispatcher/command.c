@@ -99,6 +99,17 @@ take_content (struct request *request, const char *data, size_t size)
 
 /* ---- while it runs ---- */
 
+/* It is the caller's command, and not its program, that can't be had.  */
+static void
+answer_process_error (struct request *request, const char *what, int errnum)
+{
+  char message[256];
+  struct packet packet = { .id = PACKET_PROCESS_ERROR };
+  snprintf (message, sizeof message, "%s: %s", what, strerror (errnum));
+  packet.process_error.message = packet_text (message);
+  answer (request, &packet);
+}
+
 static void
 end_if_complete (struct command *command)
 {
@@ -130,7 +141,7 @@ end_if_complete (struct command *command)
     }
   abandon (request);
   if (errnum != 0)
-    answer_os_error (request, errnum, "cannot keep the output of the command");
+    answer_process_error (request, "cannot keep the output of the command", errnum);
   else
     answer_with_contents (request, &packet, contents);
 }
@@ -296,17 +307,12 @@ answer_not_started (struct request *request, const struct process_setup *setup,
     [PROCESS_USER] = "cannot change to the user",
     [PROCESS_CWD] = "cannot change to the directory",
   };
-  if (stage == PROCESS_EXEC || stage == PROCESS_FORK)
-    {
-      answer_os_error (request, errnum, stage == PROCESS_FORK ? "%s" : "cannot run %s",
-                       stage == PROCESS_FORK ? stages[stage] : setup->command[0]);
-      return;
-    }
-  char message[256];
-  snprintf (message, sizeof message, "%s: %s", stages[stage], strerror (errnum));
-  struct packet packet = { .id = PACKET_PROCESS_ERROR };
-  packet.process_error.message = packet_text (message);
-  answer (request, &packet);
+  if (stage == PROCESS_EXEC)
+    answer_os_error (request, errnum, "cannot run %s", setup->command[0]);
+  else if (stage == PROCESS_FORK)
+    answer_os_error (request, errnum, "cannot start a process for %s", setup->command[0]);
+  else
+    answer_process_error (request, stages[stage], errnum);
 }
 
 /* The command's ends of the descriptors; -1 are not open.  */
@@ -419,7 +425,7 @@ handle_command (struct request *request)
     {
       int errnum = command->input_errnum;
       free_command (command);
-      answer_os_error (request, errnum, "cannot keep the input of the command");
+      answer_process_error (request, "cannot keep the input of the command", errnum);
     }
   else
     {

@@ -55,21 +55,29 @@ end_download (struct download *download, int errnum)
   answer_os_error (request, errnum, "cannot read %s", request->packet->download.file.data);
 }
 
-/* Read once.  False: the download has ended, with an answer.  */
-static bool
+enum progress
+{
+  READ_MORE,
+  READ_LATER, /* nothing is there yet */
+  READ_ENDED, /* with an answer */
+};
+
+static enum progress
 read_some (struct download *download)
 {
   static char buffer[READ_SIZE];
   ssize_t got = read (download->watch.fd, buffer, sizeof buffer);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR))
-    return true;
+  if (got < 0 && errno == EAGAIN)
+    return READ_LATER;
+  if (got < 0 && errno == EINTR)
+    return READ_MORE;
   int errnum = got < 0 ? errno : spool_append (&download->content, buffer, (size_t) got);
   if (errnum == 0 && spool_size (&download->content) > packet_plain_limits.bytes_size)
     errnum = EFBIG;
   if (errnum == 0 && got > 0)
-    return true;
+    return READ_MORE;
   end_download (download, errnum);
-  return false;
+  return READ_ENDED;
 }
 
 static void
@@ -79,10 +87,15 @@ ready (void *context, short events)
   read_some (context);
 }
 
+/* Some of what /proc shows as a regular file has to be waited for all the same.  */
 static bool
 slice (void *context)
 {
-  return read_some (context);
+  struct download *download = context;
+  enum progress progress = read_some (download);
+  if (progress == READ_LATER)
+    loop_set_events (&download->watch, POLLIN);
+  return progress == READ_MORE;
 }
 
 /* Read FILE to its end: in slices where it is a regular file, for which poll has no use, else as

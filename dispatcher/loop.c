@@ -187,7 +187,9 @@ loop_handle_signals (void (*child_changed) (void), void (*ended) (int signal))
       sigaction (handled[i], &action, NULL);
     }
   sigprocmask (SIG_SETMASK, &blocked, NULL);
+  /* Both are errors of a write.  */
   signal (SIGPIPE, SIG_IGN);
+  signal (SIGXFSZ, SIG_IGN);
 }
 
 static void

@@ -26,6 +26,7 @@ enum
 {
   BUFFER_SIZE = 128 << 10,
   OUTPUT_LIMIT = 256 << 10, /* bytes of answers that may wait before more requests are served */
+  PATIENCE = 5000,          /* milliseconds */
   STATUS_MALFORMED = 3,
 };
 
@@ -35,8 +36,8 @@ static struct
   char buffer[BUFFER_SIZE]; /* read, and not decoded yet: from `used` up to `have` */
   size_t used, have;
   struct spool backlog; /* what came after the buffer's bytes */
-  bool backlog_full;    /* there is no room for more: the input waits */
   bool input_ended;
+  struct timer patience; /* after that, with what waits for somebody else */
 
   struct packet_decoder decoder;
   struct request request; /* the one under way; kind NULL: none */
@@ -140,7 +141,6 @@ refill (void)
     memcpy (plain.buffer, data, (size_t) size);
   spool_take (&plain.backlog, (size_t) size);
   plain.have = (size_t) size;
-  plain.backlog_full = false;
   return true;
 }
 
@@ -174,12 +174,23 @@ serve_input (void)
     leave_malformed ("the input ended inside a packet");
 }
 
+/* Give up the request under way if it waits for somebody else, and look again for the next.  */
+static void
+lose_patience (void *context)
+{
+  (void) context;
+  if (plain.busy && plain.request.kind->waits)
+    plain.request.kind->hurry (&plain.request);
+  loop_set_timer (&plain.patience, loop_now () + PATIENCE, lose_patience, NULL);
+}
+
 static void
 end_input (void)
 {
   plain.input_ended = true;
   loop_set_events (&plain.input, WATCH_NOTHING);
   process_end_all (loop_now ());
+  loop_set_timer (&plain.patience, loop_now () + PATIENCE, lose_patience, NULL);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "dispatcher/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -97,25 +98,25 @@ static int
 execute (char *const *candidates, const char *const *command)
 {
   extern char **environ;
-  int denied = 0;
+  bool searched = candidates[0] != NULL && candidates[1] != NULL;
   int errnum = ENOENT;
   for (; *candidates != NULL; candidates++)
     {
       execve (*candidates, (char *const *) command, environ);
-      errnum = errno;
-      if (errnum == EACCES)
-        denied = EACCES;
-      else if (errnum != ENOENT && errnum != ENOTDIR && errnum != ENAMETOOLONG)
-        return errnum;
+      bool not_there = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+      if (!searched || (!not_there && errno != EACCES))
+        return errno;
+      if (errno == EACCES)
+        errnum = EACCES;
     }
-  return denied != 0 ? denied : errnum;
+  return errnum;
 }
 
 __attribute__ ((__noreturn__)) static void
 run_child (const struct process_setup *setup, char *const *candidates, int report_fd)
 {
   struct report report;
-  setpgid (0, 0);
+  setsid ();
   restore_signals ();
   if (dup2 (setup->input, 0) < 0 || dup2 (setup->output, 1) < 0 || dup2 (setup->error, 2) < 0)
     report = (struct report){ PROCESS_FORK, errno };
@@ -181,11 +182,53 @@ start_child (const struct process_setup *setup, char *const *candidates, int rep
   return pid;
 }
 
+/* The session of process PID, by /proc; -1: it is gone, or there is no /proc.  */
+static long
+session_of (long pid)
+{
+  char path[64], text[512];
+  long session = -1;
+  snprintf (path, sizeof path, "/proc/%ld/stat", pid);
+  int file = open (path, O_RDONLY | O_CLOEXEC);
+  ssize_t size = file < 0 ? -1 : read (file, text, sizeof text - 1);
+  if (file >= 0)
+    close (file);
+  if (size <= 0)
+    return -1;
+  text[size] = '\0';
+  /* The name, in parentheses, may hold anything: state, parent, group, session are behind it.  */
+  const char *behind = strrchr (text, ')');
+  if (behind == NULL || sscanf (behind + 1, " %*c %*d %*d %ld", &session) != 1)
+    return -1;
+  return session;
+}
+
+/* Signal the command's process group, and those of its session that made groups of their own, as
+   job control and timeout(1) do.  A daemon has left the session.  The leader is not reaped yet, so
+   the session's number is still its own.  */
+static void
+signal_session (const struct process *process, int signal)
+{
+  kill (-process->pid, signal);
+  DIR *stream = opendir ("/proc");
+  const struct dirent *entry;
+  while (stream != NULL && (entry = readdir (stream)) != NULL)
+    {
+      char *end;
+      long pid = strtol (entry->d_name, &end, 10);
+      if (pid > 0 && *end == '\0' && session_of (pid) == process->pid
+          && getpgid ((pid_t) pid) != process->pid)
+        kill ((pid_t) pid, signal);
+    }
+  if (stream != NULL)
+    closedir (stream);
+}
+
 static void
 send_kill (void *context)
 {
   struct process *process = context;
-  kill (-process->pid, SIGKILL);
+  signal_session (process, SIGKILL);
   process->killed = true;
   if (process->exited)
     process->changed (process->context);
@@ -195,9 +238,10 @@ static void
 send_hang_up (void *context)
 {
   struct process *process = context;
-  kill (-process->pid, SIGHUP);
+  signal_session (process, SIGHUP);
   /* A stopped process would not see it.  */
-  kill (-process->pid, SIGCONT);
+  signal_session (process, SIGCONT);
+  process->hung_up = true;
 }
 
 static void
@@ -260,6 +304,9 @@ process_free (struct process *process)
   *place = process->next;
   loop_clear_timer (&process->hang_up);
   loop_clear_timer (&process->kill);
+  /* Who was told to end, and has outlived the leader, is nobody's any more.  */
+  if (process->hung_up && !process->killed)
+    signal_session (process, SIGKILL);
   while (waitpid (process->pid, NULL, 0) < 0 && errno == EINTR)
     continue;
 }

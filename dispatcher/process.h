@@ -1,6 +1,6 @@
-/* Child processes: a command in its own process group, from start to reaping.
+/* Child processes: a command in its own session and process group, from start to reaping.
 
-   A process group is signalled only while its leader is not reaped: until then its number can't
+   A session is signalled only while its leader is not reaped: until then its number can't
    have passed to anybody else.  The leader is reaped by process_free and nowhere else.  */
 
 #ifndef DISPATCHER_PROCESS_H
@@ -42,7 +42,8 @@ struct process
 {
   pid_t pid;
   bool exited;                     /* the leader; not reaped yet */
-  bool killed;                     /* the group was sent SIGKILL */
+  bool hung_up;                    /* the session was sent SIGHUP */
+  bool killed;                     /* and SIGKILL */
   int returncode;                  /* exit status, or -N for signal N */
   void (*changed) (void *context); /* it exited, or was killed */
   void *context;

@@ -13,6 +13,7 @@
 
 enum
 {
+  LOOKS_MAX = 16, /* for a name that keeps changing */
   LINKS_MAX = 40, /* symbolic links followed, as the kernel does */
   CHUNK = 64 << 10,
 };
@@ -137,10 +138,7 @@ find_entry (struct replacement *replacement)
           strcpy (path, link);
           break;
         case STEP_LOST:
-          if (replacement->old >= 0)
-            replacement->in_place = true;
-          else
-            fail (replacement, EAGAIN, "something else keeps changing");
+          replacement->lost = true;
           return;
         case STEP_FAILED:
           fail (replacement, errno, "cannot open");
@@ -151,8 +149,9 @@ find_entry (struct replacement *replacement)
 }
 
 static void
-find_target (struct replacement *replacement)
+find_once (struct replacement *replacement)
 {
+  replacement->lost = false;
   replacement->old = open (replacement->path, O_PATH | O_CLOEXEC);
   if (replacement->old < 0 && errno != ENOENT)
     {
@@ -167,6 +166,33 @@ find_target (struct replacement *replacement)
     replacement->in_place = true;
   else
     find_entry (replacement);
+}
+
+static void
+forget_target (struct replacement *replacement)
+{
+  if (replacement->old >= 0)
+    close (replacement->old);
+  if (replacement->directory >= 0)
+    close (replacement->directory);
+  replacement->old = replacement->directory = -1;
+}
+
+/* Whoever replaces the same file at the same moment makes the name and the inode differ: look
+   again. Where they always do, the link is a magic one, and only its file itself can be written. */
+static void
+find_target (struct replacement *replacement)
+{
+  find_once (replacement);
+  for (int again = 0; replacement->lost && again < LOOKS_MAX; again++)
+    {
+      forget_target (replacement);
+      find_once (replacement);
+    }
+  if (replacement->lost && replacement->old < 0)
+    fail (replacement, EAGAIN, "something else keeps changing");
+  else if (replacement->lost)
+    replacement->in_place = true;
 }
 
 /* ---- the new content ---- */
@@ -337,6 +363,8 @@ carry_attributes_over (struct replacement *replacement)
     }
   ssize_t size = source.file < 0 ? listxattr (source.path, names, sizeof names)
                                  : flistxattr (source.file, names, sizeof names);
+  if (size < 0 && !is_no_attribute (errno))
+    fail (replacement, errno, "cannot read the attributes of the old");
   for (ssize_t i = 0; i < size; i += (ssize_t) strlen (names + i) + 1)
     if (is_carried_over (names + i))
       carry_over (replacement, &source, names + i);
@@ -543,12 +571,13 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
       commit_to_special (replacement);
       return;
     }
-  int target = open (replacement->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  int target = open (replacement->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   struct stat info = { .st_mode = 0 };
   if (target < 0 || fstat (target, &info) != 0)
     fail (replacement, errno, "cannot open");
-  else if (!same_inode (&info, &replacement->old_info))
+  else if (!S_ISREG (info.st_mode))
     fail (replacement, EAGAIN, "something else keeps changing");
+  replacement->old_info = info; /* the last one to have the name counts */
   if (replacement->errnum == 0)
     replace_content (replacement, target, owner);
   if (target >= 0)
@@ -597,10 +626,7 @@ replacement_free (struct replacement *replacement)
     unlinkat (replacement->directory, replacement->name, 0);
   if (replacement->file >= 0)
     close (replacement->file);
-  if (replacement->old >= 0)
-    close (replacement->old);
-  if (replacement->directory >= 0)
-    close (replacement->directory);
+  forget_target (replacement);
   spool_free (&replacement->spool);
   free (replacement->name);
   *replacement = (struct replacement){

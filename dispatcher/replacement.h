@@ -22,6 +22,7 @@ struct replacement
   int old;          /* what is replaced, O_PATH; -1: nothing */
   struct stat old_info;
   bool placeholder; /* the old file is one we had to make, behind a dangling link */
+  bool lost;        /* what the kernel reached is not what has the name */
   bool in_place;
 
   int file;           /* the new content, -1 while in_place */

@@ -22,6 +22,10 @@ struct request_kind
   void (*begin_content) (struct request *request);
   void (*content) (struct request *request, const char *data, size_t size);
 
+  /* It may wait for somebody else, as a pipe does for its writer: not for ever once the input has
+     ended.  */
+  bool waits;
+
   /* The client is gone: end soon, still with an answer.  NULL: HANDLE answers at once.  */
   void (*hurry) (struct request *request);
 

@@ -47,7 +47,9 @@ open_unnamed (void)
       if (first_error == 0)
         first_error = errno;
     }
-  errno = first_error;
+  /* What is wrong with the directories is not what is wrong with the request.  */
+  bool full = first_error == EDQUOT || first_error == EMFILE || first_error == ENFILE;
+  errno = full ? first_error : ENOSPC;
   return -1;
 }
 

@@ -34,9 +34,12 @@ name_of_type (mode_t mode)
   return "other";
 }
 
+/* In two's complement; what is past the year 2262 is the last moment before.  */
 static uint64_t
 nanoseconds (const struct timespec *time)
 {
+  if (time->tv_sec > INT64_MAX / 1000000000 - 1)
+    return INT64_MAX;
   return (uint64_t) time->tv_sec * 1000000000 + (uint64_t) time->tv_nsec;
 }
 

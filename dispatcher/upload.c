@@ -178,6 +178,7 @@ const struct request_kind upload_kind = {
   .handle = handle_upload,
   .begin_content = begin_content,
   .content = take_content,
+  .waits = true,
   .hurry = hurry_upload,
   .abandon = abandon,
 };

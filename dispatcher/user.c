@@ -66,6 +66,7 @@ struct names
 {
   char **texts;
   struct packet_bytes *items; /* the same, as fields of a packet */
+  gid_t *ids;                 /* theirs, where they are groups */
   size_t count, allocated;
 };
 
@@ -81,12 +82,16 @@ names_grow (struct names *names)
   if (items == NULL)
     return false;
   names->items = items;
+  gid_t *ids = realloc (names->ids, room * sizeof *ids);
+  if (ids == NULL)
+    return false;
+  names->ids = ids;
   names->allocated = room;
   return true;
 }
 
 static bool
-names_add (struct names *names, const char *name)
+names_add (struct names *names, const char *name, gid_t id)
 {
   if (names->count == names->allocated && !names_grow (names))
     return false;
@@ -94,6 +99,7 @@ names_add (struct names *names, const char *name)
   if (text == NULL)
     return false;
   names->texts[names->count] = text;
+  names->ids[names->count] = id;
   names->items[names->count++] = packet_text (text);
   return true;
 }
@@ -107,6 +113,15 @@ names_contain (const struct names *names, const char *name)
   return false;
 }
 
+static bool
+names_contain_id (const struct names *names, gid_t id)
+{
+  for (size_t i = 0; i < names->count; i++)
+    if (names->ids[i] == id)
+      return true;
+  return false;
+}
+
 static void
 names_free (struct names *names)
 {
@@ -114,6 +129,7 @@ names_free (struct names *names)
     free (names->texts[i]);
   free (names->texts);
   free (names->items);
+  free (names->ids);
 }
 
 static bool
@@ -135,7 +151,7 @@ list_groups_of (const char *user, gid_t primary, struct names *names)
   setgrent ();
   while ((group = getgrent ()) != NULL)
     if (lists_member (group, user) && !names_contain (names, group->gr_name)
-        && !names_add (names, group->gr_name))
+        && !names_add (names, group->gr_name, group->gr_gid))
       {
         endgrent ();
         return false;
@@ -147,11 +163,8 @@ list_groups_of (const char *user, gid_t primary, struct names *names)
     return false;
   bool added = true;
   for (size_t i = 0; added && i < count; i++)
-    {
-      const char *name = ids_group_name (granted[i]);
-      if (granted[i] != primary && !names_contain (names, name))
-        added = names_add (names, name);
-    }
+    if (granted[i] != primary && !names_contain_id (names, granted[i]))
+      added = names_add (names, ids_group_name (granted[i]), granted[i]);
   free (granted);
   return added;
 }
@@ -176,7 +189,7 @@ static void
 answer_user (struct request *request, const struct passwd *entry)
 {
   struct packet packet = { .id = PACKET_USER_ENTRY };
-  struct names names = { NULL, NULL, 0, 0 };
+  struct names names = { .count = 0 };
   const char *hash = NULL;
   if (request->packet->query_user.query_password_hash)
     {
@@ -229,10 +242,10 @@ query_group (struct request *request)
       answer_not_found (request, "group", name);
       return;
     }
-  struct names names = { NULL, NULL, 0, 0 };
+  struct names names = { .count = 0 };
   bool listed = true;
   for (char **member = entry->gr_mem; listed && member != NULL && *member != NULL; member++)
-    listed = names_add (&names, *member);
+    listed = names_add (&names, *member, 0);
   if (listed)
     {
       struct packet packet = { .id = PACKET_GROUP_ENTRY };

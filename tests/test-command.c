@@ -438,7 +438,9 @@ Test (command, a_returncode_that_no_process_has_exits_255)
         }
       add_integer (&answer, (uint64_t) codes[i], 4);
       make_canned_dispatcher (&answer);
-      LONGREACH (255, "", "", "run", "-o", canned, "local:", "true");
+      LONGREACH (255, "",
+                 "longreach: the far side says that the command returned *, which none can\n",
+                 "run", "-o", canned, "local:", "true");
     }
 }
 

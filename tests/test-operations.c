@@ -567,6 +567,39 @@ TEST_AS_BOTH (run, leaves_no_zombie_at_the_dispatcher)
 }
 
 static void
+with_small_files (connected_body *body)
+{
+  with_started_by ("prlimit --fsize=1000000", body);
+}
+
+TEST_WITH (limits, of_a_files_size_are_an_error_and_no_signal, with_small_files)
+{
+  struct lr_error error;
+  char *content = make_noise (3000000, 1);
+  struct lr_upload_args args =
+      LR_UPLOAD_ARGS (.file = in_work ("large"), .content = { content, 3000000 });
+  expect_failure (lr_upload (connection, &args, &error), &error, remote_os (EFBIG), "upload");
+  free (content);
+  expect_output (connection, RUN (.command = WORDS ("echo", "here")), "here\n", "afterwards");
+}
+
+static void
+with_few_descriptors (connected_body *body)
+{
+  with_started_by ("prlimit --nofile=7", body);
+}
+
+TEST_WITH (limits, of_descriptors_are_an_error_that_names_the_program, with_few_descriptors)
+{
+  struct lr_error error;
+  struct lr_run_result *result;
+  struct lr_run_args args = LR_RUN_ARGS (.command = WORDS ("true"));
+  expect_failure (lr_run (connection, &args, &result, &error), &error, remote_os (EMFILE), "run");
+  cr_expect_not_null (strstr (error.message, "cannot start a process for true"), "%s",
+                      error.message);
+}
+
+static void
 with_small_environment (connected_body *body)
 {
   with_started_by ("env -i LR_TEST_ONE=1 LR_TEST_TWO=a=b", body);

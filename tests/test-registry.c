@@ -435,8 +435,26 @@ Test (registry, a_search_path_too_long_for_the_message_is_cut)
     cr_assert_eq (lr_registry_add_directory (registry, name, &error), 0);
   cr_expect_eq (lr_registry_load (registry, "x", &error), -1);
   cr_expect_eq (error.kind, LR_ERROR_NO_CONNECTOR);
-  cr_expect_not_null (strstr (error.message, "dddd...; schemas that exist: "), "%s", error.message);
+  cr_expect_not_null (strstr (error.message, "dddd, ..., /"), "%s", error.message);
+  cr_expect_not_null (strstr (error.message, installed_directory ()), "%s", error.message);
   lr_registry_free (registry);
+}
+
+Test (registry, a_search_path_of_any_length_has_its_sentence)
+{
+  for (size_t length = 1; length < 1100; length++)
+    {
+      struct lr_error error;
+      char name[1200] = "/";
+      lr_registry *registry = lr_registry_new ();
+      memset (name + 1, 'd', length);
+      cr_assert_eq (lr_registry_add_directory (registry, name, NULL), 0);
+      cr_assert_eq (lr_registry_add_directory (registry, "/e", NULL), 0);
+      cr_assert_eq (lr_registry_load (registry, "x", &error), -1);
+      cr_assert_eq (error.kind, LR_ERROR_NO_CONNECTOR);
+      cr_assert_not_null (strstr (error.message, installed_directory ()), "%s", error.message);
+      lr_registry_free (registry);
+    }
 }
 
 /* ---- what the program brings itself ---- */
@@ -916,6 +934,26 @@ static const char invalid_schema[] =
 static const char another_abi[] =
     PRELUDE "#undef LR_ABI\n#define LR_ABI 2\n"
             "LR_CONNECTOR (future, \"future\", \"x\", " WRAPPED ");\nLR_PLUGIN (\"9\", &future);\n";
+
+Test (registry, a_directory_that_can_not_be_read_is_named)
+{
+  struct lr_error error;
+  struct lr_connector_list *list;
+  char expected[600];
+  cr_assert_eq (symlink ("loop", path_in ("loop")), 0);
+  lr_registry *registry = lr_registry_new ();
+  cr_assert_eq (lr_registry_add_directory (registry, path_in ("loop"), NULL), 0);
+  cr_expect_eq (lr_registry_load (registry, "x", &error), -1);
+  snprintf (expected, sizeof expected,
+            "; can't be used: %s: cannot read it: Too many levels of symbolic links",
+            path_in ("loop"));
+  cr_expect_not_null (strstr (error.message, expected), "%s", error.message);
+  cr_assert_eq (lr_registry_list (registry, &list, NULL), 0);
+  cr_assert_geq (list->count, 1);
+  expect_text ("problem", list->items[0]->problem, expected + strlen ("; can't be used: "));
+  lr_free (list);
+  lr_registry_free (registry);
+}
 
 Test (registry, listing_says_what_is_wrong_with_a_file_that_looks_like_a_plugin)
 {

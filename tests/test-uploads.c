@@ -1075,6 +1075,42 @@ make_pipe (const char *path)
   cr_assert_eq (chmod (path, 0666), 0);
 }
 
+/* The last one to finish wins, and nobody loses.  */
+Test (replacing, at_the_same_moment_works_for_all, .init = begin_work, .fini = end_work)
+{
+  enum
+  {
+    WRITERS = 4,
+    ROUNDS = 200,
+  };
+  pid_t writers[WRITERS];
+  for (int i = 0; i < WRITERS; i++)
+    {
+      writers[i] = fork ();
+      cr_assert_geq (writers[i], 0);
+      if (writers[i] != 0)
+        continue;
+      int failed = 0;
+      lr_connection *connection = open_local ();
+      struct lr_upload_args args =
+          LR_UPLOAD_ARGS (.file = in_work ("file"), .content = { "content", 7 });
+      for (int round = 0; round < ROUNDS; round++)
+        failed += lr_upload (connection, &args, NULL) != 0;
+      lr_close (connection);
+      _exit (failed != 0);
+    }
+  for (int i = 0; i < WRITERS; i++)
+    {
+      int status = -1;
+      cr_assert_eq (waitpid (writers[i], &status, 0), writers[i]);
+      cr_expect_eq (status, 0, "an upload failed");
+    }
+  size_t size;
+  char *content = read_file (in_work ("file"), &size);
+  cr_expect_str_eq (content, "content");
+  free (content);
+}
+
 TEST_AS_BOTH (special, a_pipe_with_a_reader_gets_the_content)
 {
   char buffer[64] = "";

@@ -291,10 +291,15 @@ struct lr_plugin
 #  define LR_EXPORT_ extern __attribute__ ((__visibility__ ("default")))
 #endif
 
-#ifdef __cplusplus /* where a designated initialiser that leaves members out is warned about */
+#ifdef __cplusplus /* where designated initialisers, and leaving members out, are warned about */
+#  ifdef __clang__
+#    define LR_QUIET_CXX_ _Pragma ("GCC diagnostic ignored \"-Wc++20-designator\"")
+#  else
+#    define LR_QUIET_CXX_ _Pragma ("GCC diagnostic ignored \"-Wpedantic\"")
+#  endif
 #  define LR_QUIET_BEGIN_                                                                          \
     _Pragma ("GCC diagnostic push")                                                                \
-        _Pragma ("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
+        LR_QUIET_CXX_ _Pragma ("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
 #  define LR_QUIET_END_                                                                            \
     ;                                                                                              \
     _Pragma ("GCC diagnostic pop") static_assert (true, "")
