@@ -23,7 +23,7 @@ struct transport
   pid_t pid;                     /* 0: none, or reaped */
   int handle;                    /* pidfd; -1 where the kernel has none */
   int input;                     /* we write; -1: closed */
-  int64_t patience_ends; /* milliseconds of the monotonic clock; once the input is closed */
+  int64_t patience_ends;         /* milliseconds of the monotonic clock; once the input is closed */
   int output;                    /* we read; -1: it has ended */
   int error;                     /* we read; -1: it has ended */
   char tail[TRANSPORT_TAIL + 1]; /* ended by NUL */
