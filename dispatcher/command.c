@@ -5,6 +5,7 @@
 
 #include "dispatcher/ids.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/mode.h"
 #include "dispatcher/process.h"
 #include "dispatcher/request.h"
 #include "dispatcher/spool.h"
@@ -198,16 +199,6 @@ input_ready (void *context, short events)
 
 /* ---- its start ---- */
 
-static bool
-parse_umask (const char *text, mode_t *mask)
-{
-  size_t length = strlen (text);
-  if (length < 1 || length > 4 || strspn (text, "01234567") != length)
-    return false;
-  *mask = (mode_t) strtoul (text, NULL, 8);
-  return *mask <= 0777;
-}
-
 /* The user's ids into SETUP; its groups into *GROUPS, which the caller frees.  False: answered.  */
 static bool
 check_user (struct request *request, struct process_setup *setup, gid_t **groups)
@@ -218,10 +209,7 @@ check_user (struct request *request, struct process_setup *setup, gid_t **groups
   const struct passwd *entry = ids_find_user (user->data);
   if (entry == NULL)
     {
-      if (errno != 0)
-        answer_os_error (request, errno, "cannot look up user %s", user->data);
-      else
-        answer_invalid_field (request, "user", "no such user: %s", user->data);
+      answer_not_found (request, "user", "user", user->data);
       return false;
     }
   setup->uid = entry->pw_uid;
@@ -243,10 +231,7 @@ check_group (struct request *request, struct process_setup *setup)
   const struct group *entry = ids_find_group (group->data);
   if (entry == NULL)
     {
-      if (errno != 0)
-        answer_os_error (request, errno, "cannot look up group %s", group->data);
-      else
-        answer_invalid_field (request, "group", "no such group: %s", group->data);
+      answer_not_found (request, "group", "group", group->data);
       return false;
     }
   setup->gid = entry->gr_gid;
@@ -283,7 +268,7 @@ check_request (struct request *request, struct process_setup *setup, gid_t **gro
       return false;
     }
   setup->umask = 077;
-  if (asked->umask.present && !parse_umask (asked->umask.data, &setup->umask))
+  if (asked->umask.present && !mode_parse (asked->umask.data, 0777, &setup->umask))
     {
       answer_invalid_field (request, "umask", "not an octal mask of at most 0777: %s",
                             asked->umask.data);

@@ -2,6 +2,7 @@
 
 #include "protocol/codec.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,4 +104,13 @@ answer_invalid_field (struct request *request, const char *field, const char *fo
   packet.invalid_field.field = packet_text (field);
   packet.invalid_field.error_message = packet_text (message);
   answer (request, &packet);
+}
+
+void
+answer_not_found (struct request *request, const char *field, const char *kind, const char *name)
+{
+  if (errno != 0)
+    answer_os_error (request, errno, "cannot look up %s %s", kind, name);
+  else
+    answer_invalid_field (request, field, "no such %s: %s", kind, name);
 }

@@ -65,6 +65,11 @@ void answer_os_error (struct request *request, int errnum, const char *format, .
 void answer_invalid_field (struct request *request, const char *field, const char *format, ...)
     __attribute__ ((__format__ (__printf__, 3, 4)));
 
+/* A look-up of NAME, a KIND such as "user", found nothing: FIELD is wrong, or, with errno, the
+   look-up failed.  */
+void answer_not_found (struct request *request, const char *field, const char *kind,
+                       const char *name);
+
 /* With --debug: log a packet that came (`<`) or goes (`>`).  */
 void debug_packet (char direction, enum packet_id id);
 extern bool debug_enabled;

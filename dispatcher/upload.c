@@ -2,6 +2,7 @@
    replaced before those are checked.  */
 
 #include "dispatcher/ids.h"
+#include "dispatcher/mode.h"
 #include "dispatcher/replacement.h"
 #include "dispatcher/request.h"
 
@@ -54,16 +55,6 @@ abandon (struct request *request)
   request->state = NULL;
 }
 
-static bool
-parse_mode (const char *text, mode_t *mode)
-{
-  size_t length = strlen (text);
-  if (length < 1 || length > 4 || strspn (text, "01234567") != length)
-    return false;
-  *mode = (mode_t) strtoul (text, NULL, 8);
-  return true;
-}
-
 /* The owner's entry decides the group too; an id that has no entry is fine for a file.  False: an
    answer was given.  */
 static bool
@@ -80,14 +71,9 @@ check_owner (struct request *request, struct replacement_owner *owner)
       owner->gid = entry->pw_gid;
       return true;
     }
-  if (errno != 0)
+  if (errno != 0 || !ids_parse (name->data, &id))
     {
-      answer_os_error (request, errno, "cannot look up user %s", name->data);
-      return false;
-    }
-  if (!ids_parse (name->data, &id))
-    {
-      answer_invalid_field (request, "owner", "no such user: %s", name->data);
+      answer_not_found (request, "owner", "user", name->data);
       return false;
     }
   owner->uid = id;
@@ -107,14 +93,9 @@ check_group (struct request *request, struct replacement_owner *owner)
       owner->gid = entry->gr_gid;
       return true;
     }
-  if (errno != 0)
+  if (errno != 0 || !ids_parse (name->data, &id))
     {
-      answer_os_error (request, errno, "cannot look up group %s", name->data);
-      return false;
-    }
-  if (!ids_parse (name->data, &id))
-    {
-      answer_invalid_field (request, "group", "no such group: %s", name->data);
+      answer_not_found (request, "group", "group", name->data);
       return false;
     }
   owner->gid = id;
@@ -125,7 +106,7 @@ static bool
 check_mode (struct request *request, struct replacement_owner *owner)
 {
   const struct packet_bytes *mode = &request->packet->upload.mode;
-  if (!mode->present || parse_mode (mode->data, &owner->mode))
+  if (!mode->present || mode_parse (mode->data, 07777, &owner->mode))
     return true;
   answer_invalid_field (request, "mode", "not an octal mode of one to four digits: %s", mode->data);
   return false;

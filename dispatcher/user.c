@@ -9,16 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Answer that NAME was not found, or that the lookup failed, by errno.  */
-static void
-answer_not_found (struct request *request, const char *field, const char *name)
-{
-  if (errno != 0)
-    answer_os_error (request, errno, "cannot look up %s %s", field, name);
-  else
-    answer_invalid_field (request, field, "no such %s: %s", field, name);
-}
-
 static void
 answer_resolved (struct request *request, const char *value)
 {
@@ -38,7 +28,7 @@ resolve_user (struct request *request)
     }
   const struct passwd *entry = ids_find_user (user->data);
   if (entry == NULL)
-    answer_not_found (request, "user", user->data);
+    answer_not_found (request, "user", "user", user->data);
   else
     answer_resolved (request, entry->pw_name);
 }
@@ -54,7 +44,7 @@ resolve_group (struct request *request)
     }
   const struct group *entry = ids_find_group (group->data);
   if (entry == NULL)
-    answer_not_found (request, "group", group->data);
+    answer_not_found (request, "group", "group", group->data);
   else
     answer_resolved (request, entry->gr_name);
 }
@@ -227,7 +217,7 @@ query_user (struct request *request)
   const char *user = request->packet->query_user.user.data;
   const struct passwd *entry = ids_find_user (user);
   if (entry == NULL)
-    answer_not_found (request, "user", user);
+    answer_not_found (request, "user", "user", user);
   else
     answer_user (request, entry);
 }
@@ -239,7 +229,7 @@ query_group (struct request *request)
   const struct group *entry = ids_find_group (name);
   if (entry == NULL)
     {
-      answer_not_found (request, "group", name);
+      answer_not_found (request, "group", "group", name);
       return;
     }
   struct names names = { .count = 0 };
