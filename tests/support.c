@@ -352,7 +352,7 @@ in_work (const char *name)
   static char buffers[32][512];
   static unsigned next;
   char *buffer = buffers[next++ % 32];
-  snprintf (buffer, sizeof buffers[0], "%s/work/%s", directory, name);
+  snprintf (buffer, sizeof buffers[0], "%s/site/%s", directory, name);
   return buffer;
 }
 
@@ -362,7 +362,7 @@ begin_work (void)
   /* No directory that is closed to the ordinary user.  */
   setenv ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
   make_directory ();
-  cr_assert_eq (mkdir (path_in ("work"), 0755), 0);
+  cr_assert_eq (mkdir (path_in ("site"), 0755), 0);
 }
 
 void
@@ -418,7 +418,7 @@ with_ordinary_dispatcher (connected_body *body)
 {
   need_root ();
   ordinary = true;
-  cr_assert_eq (chown (path_in ("work"), ORDINARY_ID, ORDINARY_ID), 0);
+  cr_assert_eq (chown (path_in ("site"), ORDINARY_ID, ORDINARY_ID), 0);
   with_connection (open_local_as (ORDINARY_ID, ORDINARY_ID), body);
 }
 

@@ -88,7 +88,7 @@ void undo_mounts (void);
 
 /* ---- tests through a connection ----
 
-   The body of such a test gets an open connection and a directory "work" that the dispatcher's user
+   The body of such a test gets an open connection and a directory "site" that the dispatcher's user
    may write to.  After it the dispatcher must still answer; then all is closed and removed.  */
 
 typedef void connected_body (lr_connection *connection);
@@ -103,7 +103,7 @@ void with_ordinary_dispatcher (connected_body *body);
 void close_early (void);
 void expect_gone (void);
 
-/* Whether the dispatcher runs as the ordinary user; its ids; "DIRECTORY/work/NAME", in one of many
+/* Whether the dispatcher runs as the ordinary user; its ids; "DIRECTORY/site/NAME", in one of many
    rotating buffers.  */
 bool is_ordinary (void);
 uid_t dispatcher_uid (void);

@@ -455,7 +455,7 @@ with_search_path (connected_body *body)
   write_file (path_in ("first/partly"), "#!/bin/sh\necho first\n", 21, 0644);
   write_file (path_in ("second/partly"), "#!/bin/sh\necho second\n", 22, 0755);
   write_file (path_in ("first/never"), "#!/bin/sh\necho first\n", 21, 0644);
-  write_file (path_in ("work/here"), "#!/bin/sh\necho here\n", 20, 0755);
+  write_file (path_in ("site/here"), "#!/bin/sh\necho here\n", 20, 0755);
   snprintf (path, sizeof path, "%s:/no/such:%s:%s", path_in ("first"), path_in ("second"),
             getenv ("PATH"));
   setenv ("PATH", path, 1);
@@ -475,7 +475,7 @@ static void
 with_empty_path_element (connected_body *body)
 {
   char path[2048];
-  write_file (path_in ("work/here"), "#!/bin/sh\necho here\n", 20, 0755);
+  write_file (path_in ("site/here"), "#!/bin/sh\necho here\n", 20, 0755);
   snprintf (path, sizeof path, "%s:", getenv ("PATH"));
   setenv ("PATH", path, 1);
   with_own_dispatcher (body);

@@ -320,13 +320,13 @@ TEST_AS_BOTH (new_file, may_have_any_name)
 static void
 with_relative_paths (connected_body *body)
 {
-  cr_assert_eq (chdir (path_in ("work")), 0);
+  cr_assert_eq (chdir (path_in ("site")), 0);
   with_own_dispatcher (body);
 }
 
 TEST_WITH (new_file, may_have_a_relative_path, with_relative_paths)
 {
-  static const char *const paths[] = { "file", "./file", "../work/file", "..//work/.//file" };
+  static const char *const paths[] = { "file", "./file", "../site/file", "..//site/.//file" };
   for (size_t i = 0; i < COUNT (paths); i++)
     {
       must_upload (connection, UPLOAD (.file = paths[i], .content = TEXT (OLD)));
@@ -929,7 +929,7 @@ TEST_AS_USER (in_place, nothing_is_reached_below_a_directory_that_can_not_be_ent
   expect_entries (path_in ("secret"), "file");
 }
 
-/* "work/file" is a mount point of "source/file".  */
+/* "site/file" is a mount point of "source/file".  */
 static void
 mount_file (void)
 {
@@ -1135,7 +1135,7 @@ start_reader (const char *script, int *writer)
   pid_t pid = fork ();
   if (pid == 0)
     {
-      if (chdir (path_in ("work")) == 0)
+      if (chdir (path_in ("site")) == 0)
         execl ("/bin/sh", "sh", "-c", script, (char *) NULL);
       _exit (127);
     }
@@ -1403,7 +1403,7 @@ send_half_an_upload (const struct by_hand *dispatcher, const char *path)
   cr_assert_eq (write (dispatcher->input, content, sizeof content), (ssize_t) sizeof content);
 }
 
-/* How many bytes are in files that the dispatcher has open below the directory "work".  */
+/* How many bytes are in files that the dispatcher has open below the directory "site".  */
 static off_t
 count_bytes_under_way (const struct by_hand *dispatcher)
 {
