@@ -151,7 +151,7 @@ find_entry (struct replacement *replacement)
 static void
 find_once (struct replacement *replacement)
 {
-  replacement->lost = false;
+  replacement->lost = replacement->placeholder = false;
   replacement->old = open (replacement->path, O_PATH | O_CLOEXEC);
   if (replacement->old < 0 && errno != ENOENT)
     {
@@ -186,8 +186,13 @@ find_target (struct replacement *replacement)
   find_once (replacement);
   for (int again = 0; replacement->lost && again < LOOKS_MAX; again++)
     {
+      /* A placeholder is ours to remove only as long as it is still what is found.  */
+      bool made = replacement->placeholder;
+      struct stat placeholder = replacement->old_info;
       forget_target (replacement);
       find_once (replacement);
+      if (made && replacement->old >= 0 && same_inode (&placeholder, &replacement->old_info))
+        replacement->placeholder = true;
     }
   if (replacement->lost && replacement->old < 0)
     fail (replacement, EAGAIN, "something else keeps changing");
@@ -577,9 +582,11 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
     fail (replacement, errno, "cannot open");
   else if (!S_ISREG (info.st_mode))
     fail (replacement, EAGAIN, "something else keeps changing");
-  replacement->old_info = info; /* the last one to have the name counts */
-  if (replacement->errnum == 0)
-    replace_content (replacement, target, owner);
+  else
+    {
+      replacement->old_info = info; /* the last one to have the name counts */
+      replace_content (replacement, target, owner);
+    }
   if (target >= 0)
     close (target);
   finish (replacement);
