@@ -257,6 +257,21 @@ same "the installed command finds its library, plugin and dispatcher" hello \
 same "the installed plugin is listed" "installed $prefix/lib/longreach/plugins/local.so" \
   "$(installed plugins | awk '/^local/ { printf "%s ", $3 } /^ / { print $1 }')"
 
+# ---- the examples, as whoever starts from them builds them ----
+
+build_examples () {
+  mkdir "$scratch/examples" \
+    && env -u PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_PATH="$prefix/lib/pkgconfig" \
+      make -s -C "$scratch/examples" -f "$scratch/source/examples/Makefile" CC="${CC:-cc}" \
+      CFLAGS='-Wall -Wextra -Werror'
+}
+
+check "the examples are built by their own Makefile" build_examples
+same "the example application tells facts" localhost \
+  "$(env -i PATH="$PATH" HOME=/ "$scratch/examples/facts" local: 2>&1 | awk '/^host / { print $2 }')"
+same "the example connector is used" 10 \
+  "$(installed run --plugin-dir="$scratch/examples" nice: nice || true)"
+
 # ---- and away with it ----
 
 check "make uninstall DESTDIR=..." build uninstall DESTDIR="$stage"
