@@ -24,7 +24,7 @@ enum
 };
 
 static const struct packet_limits small_limits = {
-  .string_size = 24, .list_count = 4, .bytes_size = 40, .total_size = 64
+  .ids_below = UINT32_MAX, .string_size = 24, .list_count = 4, .bytes_size = 40, .total_size = 64
 };
 
 /* Bytes that grow.  Owns DATA.  */

@@ -10,6 +10,7 @@
 /* What one packet may claim.  Every length is held against these before anything is allocated.  */
 struct packet_limits
 {
+  uint32_t ids_below;   /* packets from this id on are unknown */
   uint64_t string_size; /* bytes of one str */
   uint64_t list_count;  /* items of one list */
   uint64_t bytes_size;  /* bytes of one bytes field */

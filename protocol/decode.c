@@ -12,6 +12,7 @@
 #include <string.h>
 
 const struct packet_limits packet_plain_limits = {
+  .ids_below = PACKET_FIRST_OF_SESSIONS,
   .string_size = 4ULL << 20,
   .list_count = 65536,
   .bytes_size = 16ULL << 30,
@@ -141,7 +142,7 @@ static enum packet_progress
 begin_packet (struct packet_decoder *decoder, uint32_t id)
 {
   decoder->layout = packet_layout_find (id);
-  if (decoder->layout == NULL)
+  if (decoder->layout == NULL || id >= decoder->limits->ids_below)
     return fail (decoder, "unknown packet id %lu", (unsigned long) id);
   if ((decoder->layout->sender & decoder->senders) == 0)
     return fail (decoder, "%s is not a packet for this end to receive", decoder->layout->name);

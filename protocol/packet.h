@@ -48,6 +48,12 @@ enum packet_sender
 {
   PACKET_FROM_CLIENT = 1,
   PACKET_FROM_SERVER = 2,
+  PACKET_FROM_EITHER = PACKET_FROM_CLIENT | PACKET_FROM_SERVER,
+};
+
+enum
+{
+  PACKET_FIRST_OF_SESSIONS = 256, /* smaller ids are the plain protocol's */
 };
 
 enum packet_id

@@ -504,7 +504,7 @@ Test (codec, every_packet_has_a_golden)
 
 Test (codec, ids_beyond_the_table_are_no_packets)
 {
-  static const uint32_t ids[] = { 23, 24, 255, 256, 65535, 65536, 0x7fffffff, 0xffffffff };
+  static const uint32_t ids[] = { 23, 24, 255, 271, 65535, 65536, 0x7fffffff, 0xffffffff };
   for (size_t i = 0; i < COUNT (ids); i++)
     {
       cr_assert_null (packet_layout_find (ids[i]));
@@ -953,7 +953,7 @@ struct oversized
 };
 
 static const struct packet_limits small_limits = {
-  .string_size = 4, .list_count = 2, .bytes_size = 6, .total_size = 9
+  .ids_below = UINT32_MAX, .string_size = 4, .list_count = 2, .bytes_size = 6, .total_size = 9
 };
 
 static const struct oversized oversized[] = {
