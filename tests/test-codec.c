@@ -919,7 +919,7 @@ Test (codec, strings_of_more_than_16_mib_in_all_are_refused)
 
 Test (codec, the_total_begins_anew_with_each_packet)
 {
-  struct packet_limits limits = { 8, 8, 8, 8 };
+  struct packet_limits limits = { UINT32_MAX, 8, 8, 8, 8 };
   struct buffer bytes = bytes_of ("00000016 0000000000000005 'hello'");
   struct packet_decoder decoder;
   size_t used;
@@ -932,7 +932,7 @@ Test (codec, the_total_begins_anew_with_each_packet)
 
 Test (codec, bytes_are_not_part_of_the_total)
 {
-  struct packet_limits limits = { 8, 8, 64, 4 };
+  struct packet_limits limits = { UINT32_MAX, 8, 8, 64, 4 };
   struct buffer bytes = bytes_of ("0000000e 0000000000000003 '/up' 000000000000001a"
                                   "'abcdefghijklmnopqrstuvwxyz' 00 00 00");
   struct packet_decoder decoder;
