@@ -1,9 +1,10 @@
-/* The bytes of every packet, in both directions, and what is refused.
+/* The bytes of every packet and frame, in both directions, and what is refused.
 
    The goldens are written by hand from docs/protocol.md: they are what the page says, never what
    the encoder said.  */
 
 #include "protocol/codec.h"
+#include "protocol/frame.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -141,6 +142,14 @@ assert_same_bytes (const struct buffer *got, const struct buffer *wanted, const 
   {                                                                                                \
     .items = NULL, .count = 0                                                                      \
   }
+
+static const uint32_t ids[] = {
+#define EMPTY(id, NAME, name, display, sender) id,
+#define PACKET(id, NAME, name, display, sender) id,
+#define FIELD(packet, type, name)
+#define END(packet)
+#include "protocol/packets.def"
+};
 
 struct golden
 {
@@ -441,6 +450,158 @@ static const struct golden goldens[] = {
   { "Getenv with a NUL, which is for the dispatcher to refuse",
     "00000016  0000000000000003 'a' 00 'b'",
     { .id = PACKET_GETENV, .getenv = { .key = TEXT ("a\0b") } } },
+
+  { "Hello with everything",
+    "00000100  0000000000000002  0000000000000004 'lazy'  0000000000000000  00008000  0000012c",
+    { .id = PACKET_HELLO,
+      .hello = { .features = LIST (TEXT ("lazy"), TEXT ("")),
+                 .data_size = 32768,
+                 .lease = 300 } } },
+  { "Hello with nothing",
+    "00000100  0000000000000000  00000000  00000000",
+    { .id = PACKET_HELLO, .hello = { .features = EMPTY_LIST, .data_size = 0, .lease = 0 } } },
+  { "Data",
+    "00000101  00000002  0000000000000005 00 ff 'abc'",
+    { .id = PACKET_DATA,
+      .data = { .stream = 2,
+                .content = TEXT ("\0\xff"
+                                 "abc") } } },
+  { "Data without content",
+    "00000101  00000000  0000000000000000",
+    { .id = PACKET_DATA, .data = { .stream = 0, .content = TEXT ("") } } },
+  { "Eof", "00000102  00000001", { .id = PACKET_EOF, .eof = { .stream = 1 } } },
+  { "Window",
+    "00000103  00000001  00040000",
+    { .id = PACKET_WINDOW, .window = { .stream = 1, .credit = 262144 } } },
+  { "Window with the largest numbers",
+    "00000103  ffffffff  ffffffff",
+    { .id = PACKET_WINDOW, .window = { .stream = UINT32_MAX, .credit = UINT32_MAX } } },
+  { "Cancel", "00000104", { .id = PACKET_CANCEL } },
+  { "Spawn with everything",
+    "00000105"
+    "0000000000000002  0000000000000002 'ls'  0000000000000002 '-l'"
+    "0000000000000002  0000000000000003 'A=b'  0000000000000004 'C=' e9 0a"
+    "0000000000000001  0000000000000001 'D'"
+    "01 0000000000000005 'daisy'"
+    "01 0000000000000005 'wheel'"
+    "01 0000000000000003 '022'"
+    "01 0000000000000004 '/tmp'"
+    "01"
+    "00"
+    "00000000000003e8"
+    "ffffffffffffffff"
+    "01 0000000000000005 'xterm'"
+    "00000018"
+    "00000050",
+    { .id = PACKET_SPAWN,
+      .spawn = { .command = LIST (TEXT ("ls"), TEXT ("-l")),
+                 .environment = LIST (TEXT ("A=b"), TEXT ("C=\xe9\n")),
+                 .unset = LIST (TEXT ("D")),
+                 .user = TEXT ("daisy"),
+                 .group = TEXT ("wheel"),
+                 .umask = TEXT ("022"),
+                 .cwd = TEXT ("/tmp"),
+                 .with_input = true,
+                 .with_output = false,
+                 .timeout = 1000,
+                 .linger = -1,
+                 .term = TEXT ("xterm"),
+                 .rows = 24,
+                 .columns = 80 } } },
+  { "Spawn with little",
+    "00000105"
+    "0000000000000001  0000000000000004 'true'"
+    "0000000000000000"
+    "0000000000000000"
+    "00 00 00 00"
+    "00"
+    "01"
+    "0000000000000000"
+    "0000000000000000"
+    "00"
+    "00000000"
+    "00000000",
+    { .id = PACKET_SPAWN,
+      .spawn = { .command = LIST (TEXT ("true")),
+                 .environment = EMPTY_LIST,
+                 .unset = EMPTY_LIST,
+                 .user = ABSENT,
+                 .group = ABSENT,
+                 .umask = ABSENT,
+                 .cwd = ABSENT,
+                 .with_input = false,
+                 .with_output = true,
+                 .timeout = 0,
+                 .linger = 0,
+                 .term = ABSENT,
+                 .rows = 0,
+                 .columns = 0 } } },
+  { "Started",
+    "00000106  0000000000003039",
+    { .id = PACKET_STARTED, .started = { .pid = 12345 } } },
+  { "Exited",
+    "00000107  00000003  00  00000000000f4240  00000000001e8480  0000000000100000",
+    { .id = PACKET_EXITED,
+      .exited = { .returncode = 3,
+                  .timed_out = false,
+                  .user_time = 1000000,
+                  .system_time = 2000000,
+                  .max_resident = 1048576 } } },
+  { "Exited in time no more, and killed",
+    "00000107  fffffff7  01  0000000000000000  ffffffffffffffff  0000000000000000",
+    { .id = PACKET_EXITED,
+      .exited = { .returncode = -9,
+                  .timed_out = true,
+                  .user_time = 0,
+                  .system_time = UINT64_MAX,
+                  .max_resident = 0 } } },
+  { "Closed", "00000108", { .id = PACKET_CLOSED } },
+  { "Signal", "00000109  0000000f", { .id = PACKET_SIGNAL, .signal = { .number = 15 } } },
+  { "Resize",
+    "0000010a  00000018  00000050",
+    { .id = PACKET_RESIZE, .resize = { .rows = 24, .columns = 80 } } },
+  { "Write with everything",
+    "0000010b"
+    "0000000000000009 '/etc/motd'"
+    "01 0000000000000003 '644'"
+    "01 0000000000000004 'root'"
+    "01 0000000000000003 'adm'"
+    "01"
+    "0000000100000000"
+    "01",
+    { .id = PACKET_WRITE,
+      .write = { .file = TEXT ("/etc/motd"),
+                 .mode = TEXT ("644"),
+                 .owner = TEXT ("root"),
+                 .group = TEXT ("adm"),
+                 .preserve = true,
+                 .size = 4294967296,
+                 .sync = true } } },
+  { "Write of a size nobody knows, with only a group",
+    "0000010b  0000000000000002 '/' ff  00  00  01 0000000000000001 '7'  00  ffffffffffffffff  00",
+    { .id = PACKET_WRITE,
+      .write = { .file = TEXT ("/\xff"),
+                 .mode = ABSENT,
+                 .owner = ABSENT,
+                 .group = TEXT ("7"),
+                 .preserve = false,
+                 .size = -1,
+                 .sync = false } } },
+  { "Written", "0000010c  00", { .id = PACKET_WRITTEN, .written = { .in_place = false } } },
+  { "Written in place", "0000010c  01", { .id = PACKET_WRITTEN, .written = { .in_place = true } } },
+  { "Read",
+    "0000010d  0000000000000009 '/etc/motd'  0000000000000001  0000000000000010",
+    { .id = PACKET_READ, .read = { .file = TEXT ("/etc/motd"), .offset = 1, .length = 16 } } },
+  { "Read up to the end",
+    "0000010d  0000000000000000  0000000000000000  ffffffffffffffff",
+    { .id = PACKET_READ, .read = { .file = TEXT (""), .offset = 0, .length = UINT64_MAX } } },
+  { "FileInfo",
+    "0000010e  0000000000000004 'fifo'  00000000000001a4  0000000000000000  17979cfe362a0003",
+    { .id = PACKET_FILE_INFO,
+      .file_info = { .type = TEXT ("fifo"),
+                     .mode = 0644,
+                     .size = 0,
+                     .mtime = 1700000000000000003 } } },
 };
 
 /* ---- equality ---- */
@@ -491,24 +652,32 @@ assert_same_packet (const struct packet *got, const struct packet *wanted, const
 
 /* ---- encoding and decoding ---- */
 
+/* The limits where the packet belongs.  */
+static const struct packet_limits *
+limits_for (const struct golden *golden)
+{
+  return (int) golden->packet.id < PACKET_FIRST_OF_SESSIONS ? &packet_plain_limits
+                                                            : &packet_frame_limits;
+}
+
 Test (codec, every_packet_has_a_golden)
 {
-  for (uint32_t id = 0; id <= PACKET_GETENV; id++)
+  for (size_t i = 0; i < COUNT (ids); i++)
     {
       size_t count = 0;
-      for (size_t i = 0; i < COUNT (goldens); i++)
-        count += goldens[i].packet.id == (enum packet_id) id;
-      cr_assert_gt (count, 0, "%s has none", packet_name (id));
+      for (size_t j = 0; j < COUNT (goldens); j++)
+        count += goldens[j].packet.id == (enum packet_id) ids[i];
+      cr_assert_gt (count, 0, "%s has none", packet_name (ids[i]));
     }
 }
 
 Test (codec, ids_beyond_the_table_are_no_packets)
 {
-  static const uint32_t ids[] = { 23, 24, 255, 271, 65535, 65536, 0x7fffffff, 0xffffffff };
-  for (size_t i = 0; i < COUNT (ids); i++)
+  static const uint32_t others[] = { 23, 24, 255, 271, 65535, 65536, 0x7fffffff, 0xffffffff };
+  for (size_t i = 0; i < COUNT (others); i++)
     {
-      cr_assert_null (packet_layout_find (ids[i]));
-      cr_assert_str_eq (packet_name (ids[i]), "unknown");
+      cr_assert_null (packet_layout_find (others[i]));
+      cr_assert_str_eq (packet_name (others[i]), "unknown");
     }
 }
 
@@ -531,7 +700,7 @@ Test (codec, every_packet_is_decoded_as_the_page_says_and_encodes_to_the_same_by
       struct buffer golden = bytes_of (goldens[i].bytes);
       struct packet_decoder decoder;
       size_t used;
-      packet_decoder_init (&decoder, &packet_plain_limits, FROM_ANYONE, NULL);
+      packet_decoder_init (&decoder, limits_for (&goldens[i]), FROM_ANYONE, NULL);
       cr_assert_eq (packet_decode (&decoder, golden.data, golden.size, &used), PACKET_COMPLETE,
                     "%s", goldens[i].name);
       cr_assert_eq (used, golden.size, "%s", goldens[i].name);
@@ -553,7 +722,7 @@ Test (codec, a_packet_cut_anywhere_needs_more_and_is_whole_with_the_rest)
         {
           struct packet_decoder decoder;
           size_t used;
-          packet_decoder_init (&decoder, &packet_plain_limits, FROM_ANYONE, NULL);
+          packet_decoder_init (&decoder, limits_for (&goldens[i]), FROM_ANYONE, NULL);
           cr_assert_eq (packet_decode (&decoder, golden.data, cut, &used), PACKET_NEED_MORE,
                         "%s cut after %zu bytes", goldens[i].name, cut);
           cr_assert_eq (used, cut);
@@ -571,7 +740,7 @@ Test (codec, a_packet_cut_anywhere_needs_more_and_is_whole_with_the_rest)
 Test (codec, packets_may_come_byte_by_byte_one_behind_the_other)
 {
   struct packet_decoder decoder;
-  packet_decoder_init (&decoder, &packet_plain_limits, FROM_ANYONE, NULL);
+  packet_decoder_init (&decoder, &packet_frame_limits, FROM_ANYONE, NULL);
   for (size_t i = 0; i < COUNT (goldens); i++)
     {
       struct buffer golden = bytes_of (goldens[i].bytes);
@@ -601,7 +770,7 @@ Test (codec, a_decoder_takes_no_byte_of_the_next_packet)
       struct packet_decoder decoder;
       size_t used;
       add (&both, other.data, other.size);
-      packet_decoder_init (&decoder, &packet_plain_limits, FROM_ANYONE, NULL);
+      packet_decoder_init (&decoder, &packet_frame_limits, FROM_ANYONE, NULL);
       cr_assert_eq (packet_decode (&decoder, both.data, both.size, &used), PACKET_COMPLETE);
       cr_assert_eq (used, one.size, "%s", first->name);
       assert_same_packet (&decoder.packet, &first->packet, first->name);
@@ -688,7 +857,7 @@ Test (codec, a_packet_from_the_wrong_end_is_refused)
           struct packet_decoder decoder;
           size_t used;
           char sentence[100];
-          packet_decoder_init (&decoder, &packet_plain_limits, senders, NULL);
+          packet_decoder_init (&decoder, limits_for (&goldens[i]), senders, NULL);
           enum packet_progress progress = packet_decode (&decoder, golden.data, golden.size, &used);
           snprintf (sentence, sizeof sentence, "%s is not a packet for this end to receive",
                     layout->name);
@@ -705,20 +874,32 @@ Test (codec, a_packet_from_the_wrong_end_is_refused)
     }
 }
 
+static bool
+is_among (uint32_t id, const enum packet_id *set, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (set[i] == (enum packet_id) id)
+      return true;
+  return false;
+}
+
 Test (codec, requests_come_from_the_client_and_answers_from_the_server)
 {
-  static const enum packet_id requests[] = {
-    PACKET_CHECK_ALIVE,  PACKET_EXIT,          PACKET_PROCESS_RUN, PACKET_STAT,
-    PACKET_RESOLVE_USER, PACKET_RESOLVE_GROUP, PACKET_UPLOAD,      PACKET_DOWNLOAD,
-    PACKET_QUERY_USER,   PACKET_QUERY_GROUP,   PACKET_GETENV
+  static const enum packet_id clients[] = {
+    PACKET_CHECK_ALIVE,   PACKET_EXIT,   PACKET_PROCESS_RUN, PACKET_STAT,       PACKET_RESOLVE_USER,
+    PACKET_RESOLVE_GROUP, PACKET_UPLOAD, PACKET_DOWNLOAD,    PACKET_QUERY_USER, PACKET_QUERY_GROUP,
+    PACKET_GETENV,        PACKET_HELLO,  PACKET_CANCEL,      PACKET_SPAWN,      PACKET_SIGNAL,
+    PACKET_RESIZE,        PACKET_WRITE,  PACKET_READ
   };
-  for (uint32_t id = 0; id <= PACKET_GETENV; id++)
+  static const enum packet_id eithers[] = { PACKET_DATA, PACKET_EOF, PACKET_WINDOW };
+  for (size_t i = 0; i < COUNT (ids); i++)
     {
-      bool request = false;
-      for (size_t i = 0; i < COUNT (requests); i++)
-        request = request || requests[i] == (enum packet_id) id;
-      cr_assert_eq (packet_layout_find (id)->sender,
-                    request ? PACKET_FROM_CLIENT : PACKET_FROM_SERVER, "%s", packet_name (id));
+      enum packet_sender sender = PACKET_FROM_SERVER;
+      if (is_among (ids[i], clients, COUNT (clients)))
+        sender = PACKET_FROM_CLIENT;
+      else if (is_among (ids[i], eithers, COUNT (eithers)))
+        sender = PACKET_FROM_EITHER;
+      cr_assert_eq (packet_layout_find (ids[i])->sender, sender, "%s", packet_name (ids[i]));
     }
 }
 
@@ -1247,4 +1428,459 @@ Test (codec, contents_from_elsewhere_are_asked_for_where_they_belong)
       free (got.data);
       free (wanted.data);
     }
+}
+
+/* ---- frames ---- */
+
+/* Take STREAM in pieces of at most PIECE bytes, and write down what it comes to, in a way that
+   doesn't depend on the pieces: a line for each packet, a word for each byte of content.  */
+static struct buffer
+frames_in (const struct buffer *stream, size_t piece, unsigned senders)
+{
+  struct buffer log = { NULL, 0, 0 };
+  struct frame_decoder decoder;
+  enum frame_progress progress = FRAME_NEED_MORE;
+  frame_decoder_init (&decoder, senders);
+  for (size_t position = 0, used; position < stream->size && progress != FRAME_MALFORMED;
+       position += used)
+    {
+      size_t left = stream->size - position, given = left < piece ? left : piece;
+      char line[300] = "";
+      progress = frame_decode (&decoder, stream->data + position, given, &used);
+      cr_assert_leq (used, given);
+      unsigned channel = (unsigned) decoder.channel, stream_number = (unsigned) decoder.stream;
+      switch (progress)
+        {
+        case FRAME_NEED_MORE:
+          cr_assert_eq (used, given);
+          break;
+        case FRAME_PACKET:
+          snprintf (line, sizeof line, "%u %s\n", channel, packet_name (decoder.packet->id));
+          break;
+        case FRAME_DATA:
+          if (decoder.data_size == 0)
+            snprintf (line, sizeof line, "%u.%u\n", channel, stream_number);
+          for (size_t i = 0; i < decoder.data_size; i++)
+            {
+              char word[40];
+              snprintf (word, sizeof word, "%u.%u:%c\n", channel, stream_number, decoder.data[i]);
+              add (&log, word, strlen (word));
+            }
+          break;
+        case FRAME_UNKNOWN:
+          snprintf (line, sizeof line, "%u unknown\n", channel);
+          break;
+        case FRAME_MALFORMED:
+          snprintf (line, sizeof line, "%s\n", frame_decoder_error (&decoder));
+          break;
+        }
+      add (&log, line, strlen (line));
+    }
+  if (!frame_decoder_between_frames (&decoder))
+    add (&log, "inside", 6);
+  add (&log, "", 1);
+  frame_decoder_free (&decoder);
+  return log;
+}
+
+struct stream
+{
+  const char *name;
+  const char *bytes;
+  const char *log;
+};
+
+static const struct stream streams[] = {
+  { "nothing", "", "" },
+  { "the page's CheckAlive", "00 00 00 08   00 00 00 00   00 00 00 02", "0 CheckAlive\n" },
+  { "the page's Data",
+    "00 00 00 17   00 00 00 05   00 00 01 01   00 00 00 00"
+    "00 00 00 00 00 00 00 03   61 62 63",
+    "5.0:a\n5.0:b\n5.0:c\n" },
+  { "a packet with fields, on the last channel",
+    "00000014 ffffffff 00000016 0000000000000004 'LANG'", "4294967295 Getenv\n" },
+  { "Data without content", "00000014 00000001 00000101 00000002 0000000000000000", "1.2\n" },
+  { "Data for each stream",
+    "00000015 00000001 00000101 00000000 0000000000000001 'x'"
+    "00000015 00000002 00000101 00000001 0000000000000001 'y'"
+    "00000015 00000003 00000101 00000002 0000000000000001 'z'",
+    "1.0:x\n2.1:y\n3.2:z\n" },
+  { "an unknown packet", "00000008 00000007 00000017", "7 unknown\n" },
+  { "an unknown packet with content that looks like a frame",
+    "00000014 00000007 ffffffff 00000008 00000000 00000002", "7 unknown\n" },
+  { "one behind the other",
+    "0000000c 00000009 0000010f 'skip'"
+    "00000008 00000000 00000002"
+    "00000016 00000002 00000101 00000000 0000000000000002 'hi'"
+    "0000000c 00000002 00000102 00000000"
+    "00000014 00000002 00000101 00000000 0000000000000000"
+    "00000008 00000001 000000ff"
+    "00000010 00000002 00000103 00000001 00000010"
+    "00000008 00000002 00000104",
+    "9 unknown\n0 CheckAlive\n2.0:h\n2.0:i\n2 Eof\n2.0\n1 unknown\n2 Window\n2 Cancel\n" },
+
+  { "one byte", "00", "inside" },
+  { "a header but for a byte", "00000008 00000000 000000", "inside" },
+  { "a packet that isn't whole yet", "00000014 00000001 00000016 0000000000000004 'LAN'",
+    "inside" },
+  { "Data whose size isn't known yet", "00000017 00000005 00000101 00000000 00000000000000",
+    "inside" },
+  { "Data that isn't whole yet", "00000017 00000005 00000101 00000000 0000000000000003 'ab'",
+    "5.0:a\n5.0:b\ninside" },
+  { "an unknown packet that isn't whole yet", "0000000c 00000001 ffffffff 'abc'", "inside" },
+  { "a second frame that isn't whole yet", "00000008 00000000 00000002 000000",
+    "0 CheckAlive\ninside" },
+};
+
+/* Every size of pieces, and so every place to cut, up to the stream's own size.  */
+static void
+assert_frames (const char *name, const char *golden, const char *log, unsigned senders)
+{
+  struct buffer stream = bytes_of (golden);
+  for (size_t piece = 1; piece <= stream.size + 1; piece++)
+    {
+      struct buffer got = frames_in (&stream, piece, senders);
+      cr_assert_str_eq (got.data, log, "%s, in pieces of %zu: %s", name, piece, got.data);
+      free (got.data);
+    }
+  free (stream.data);
+}
+
+Test (frame, streams_of_frames_come_to_the_same_however_they_are_split)
+{
+  for (size_t i = 0; i < COUNT (streams); i++)
+    assert_frames (streams[i].name, streams[i].bytes, streams[i].log, FROM_CLIENT);
+}
+
+static const struct stream malformed_frames[] = {
+  { "a length of 0", "00000000 00000000 00000002", "a frame of 0 bytes has no room for a packet" },
+  { "a length of 7", "00000007 00000000 00000002", "a frame of 7 bytes has no room for a packet" },
+  { "a length of 4 MiB + 5", "00400005 00000001 00000016",
+    "a frame of 4194309 bytes is longer than the 4194308 that are allowed" },
+  { "the largest length", "ffffffff 00000001 00000016",
+    "a frame of 4294967295 bytes is longer than the 4194308 that are allowed" },
+  { "the largest length of an unknown packet", "ffffffff 00000001 ffffffff",
+    "a frame of 4294967295 bytes is longer than the 4194308 that are allowed" },
+
+  { "a byte behind a packet without fields", "00000009 00000000 00000002 00",
+    "a frame has 1 bytes behind its packet, CheckAlive" },
+  { "bytes behind a packet", "00000010 00000001 00000102 00000001 00000000",
+    "a frame has 4 bytes behind its packet, Eof" },
+  { "no room for the fields", "00000008 00000001 00000102", "a frame ends inside its packet" },
+  { "an end between two fields", "00000011 00000001 0000000a 0000000000000001 '/'",
+    "a frame ends inside its packet" },
+  { "an end inside a string", "00000013 00000001 00000016 0000000000000004 'LAN'",
+    "a frame ends inside its packet" },
+  { "a string longer than its frame", "00000011 00000001 00000016 0000000000300000 'L'",
+    "a frame ends inside its packet" },
+
+  { "Data without its numbers", "00000008 00000001 00000101", "a frame ends inside its packet" },
+  { "Data with half a size", "00000013 00000001 00000101 00000000 00000000000000",
+    "a frame ends inside its packet" },
+  { "Data with less content than its frame has",
+    "00000017 00000005 00000101 00000000 0000000000000002 'ab'",
+    "Data has 2 bytes, and its frame has room for 3" },
+  { "Data with more content than its frame has",
+    "00000017 00000005 00000101 00000000 0000000000000004 'abc'",
+    "Data has 4 bytes, and its frame has room for 3" },
+  { "Data with the largest size", "00000014 00000005 00000101 00000000 ffffffffffffffff",
+    "Data has 18446744073709551615 bytes, and its frame has room for 0" },
+  { "Data with a byte more than the limit", "00020015 00000005 00000101 00000000 0000000000020001",
+    "Data has 131073 bytes, and the limit is 131072" },
+  { "Data for stream 3", "00000015 00000001 00000101 00000003 0000000000000001 'x'",
+    "Data is for stream 3, which there is not" },
+  { "Data for the last stream", "00000014 00000001 00000101 ffffffff 0000000000000000",
+    "Data is for stream 4294967295, which there is not" },
+
+  { "an answer", "00000008 00000001 00000001", "Ack is not a packet for this end to receive" },
+  { "an answer of sessions", "00000008 00000001 00000108",
+    "Closed is not a packet for this end to receive" },
+  { "a bool of 2", "00000013 00000001 0000000a 0000000000000001 '/' 02 00",
+    "Stat: follow_links is 2, and a bool is 0 or 1" },
+  { "a string beyond 4 MiB", "00000011 00000001 00000016 0000000000400001 'x'",
+    "Getenv: key is 4194305 bytes long, and the limit is 4194304" },
+  { "a list of 65537", "00100000 00000000 00000100 0000000000010001",
+    "Hello: features has 65537 items, and the limit is 65536" },
+};
+
+/* Where it is found out, and so how much is taken by then, may depend on the split; what it is
+   doesn't.  */
+Test (frame, what_is_malformed_is_told_in_a_sentence_and_for_ever)
+{
+  for (size_t i = 0; i < COUNT (malformed_frames); i++)
+    {
+      struct buffer stream = bytes_of (malformed_frames[i].bytes);
+      char log[300];
+      snprintf (log, sizeof log, "%s\ninside", malformed_frames[i].log);
+      assert_frames (malformed_frames[i].name, malformed_frames[i].bytes, log, FROM_CLIENT);
+
+      struct frame_decoder decoder;
+      size_t used;
+      frame_decoder_init (&decoder, FROM_CLIENT);
+      cr_assert_eq (frame_decode (&decoder, stream.data, stream.size, &used), FRAME_MALFORMED);
+      for (int again = 0; again < 2; again++)
+        {
+          cr_assert_eq (frame_decode (&decoder, "\0\0\0\10\0\0\0\0\0\0\0\2", 12, &used),
+                        FRAME_MALFORMED);
+          cr_assert_eq (used, 0);
+          cr_assert_str_eq (frame_decoder_error (&decoder), malformed_frames[i].log);
+        }
+      frame_decoder_free (&decoder);
+      free (stream.data);
+    }
+}
+
+Test (frame, each_end_takes_the_packets_of_the_other)
+{
+  for (size_t i = 0; i < COUNT (goldens); i++)
+    {
+      if (goldens[i].packet.id == PACKET_DATA)
+        continue;
+      enum packet_sender sender = packet_layout_find (goldens[i].packet.id)->sender;
+      for (unsigned senders = FROM_CLIENT; senders <= FROM_SERVER; senders++)
+        {
+          struct buffer frame = { NULL, 0, 0 };
+          struct frame_decoder decoder;
+          size_t used;
+          cr_assert (frame_encode (1, &goldens[i].packet, emit_to_buffer, &frame));
+          frame_decoder_init (&decoder, senders);
+          cr_assert_eq (frame_decode (&decoder, frame.data, frame.size, &used),
+                        (sender & senders) != 0 ? FRAME_PACKET : FRAME_MALFORMED, "%s",
+                        goldens[i].name);
+          frame_decoder_free (&decoder);
+          free (frame.data);
+        }
+    }
+}
+
+Test (frame, every_packet_is_framed_as_the_page_says_and_comes_back)
+{
+  for (size_t i = 0; i < COUNT (goldens); i++)
+    {
+      struct buffer golden = bytes_of (goldens[i].bytes), wanted = { NULL, 0, 0 };
+      struct buffer frame = { NULL, 0, 0 };
+      if (goldens[i].packet.id == PACKET_DATA)
+        {
+          free (golden.data);
+          continue;
+        }
+      add_number (&wanted, 4 + golden.size, 4);
+      add_number (&wanted, 0xfedcba98, 4);
+      add (&wanted, golden.data, golden.size);
+      cr_assert (frame_encode (0xfedcba98, &goldens[i].packet, emit_to_buffer, &frame));
+      assert_same_bytes (&frame, &wanted, goldens[i].name);
+
+      struct frame_decoder decoder;
+      size_t used;
+      frame_decoder_init (&decoder, FROM_ANYONE);
+      cr_assert_eq (frame_decode (&decoder, frame.data, frame.size, &used), FRAME_PACKET, "%s",
+                    goldens[i].name);
+      cr_assert_eq (used, frame.size);
+      cr_assert_eq (decoder.channel, 0xfedcba98);
+      cr_assert (frame_decoder_between_frames (&decoder));
+      assert_same_packet (decoder.packet, &goldens[i].packet, goldens[i].name);
+      frame_decoder_free (&decoder);
+      free (frame.data);
+      free (wanted.data);
+      free (golden.data);
+    }
+}
+
+Test (frame, the_header_of_data_and_its_content_are_a_data)
+{
+  for (size_t i = 0; i < COUNT (goldens); i++)
+    {
+      const struct packet_data *data = &goldens[i].packet.data;
+      if (goldens[i].packet.id != PACKET_DATA)
+        continue;
+      struct buffer golden = bytes_of (goldens[i].bytes), wanted = { NULL, 0, 0 };
+      struct buffer frame = { NULL, 0, 0 };
+      char header[FRAME_DATA_HEADER];
+      add_number (&wanted, 4 + golden.size, 4);
+      add_number (&wanted, 0xfedcba98, 4);
+      add (&wanted, golden.data, golden.size);
+      frame_data_header (header, 0xfedcba98, data->stream, (uint32_t) data->content.size);
+      add (&frame, header, sizeof header);
+      add (&frame, data->content.data, (size_t) data->content.size);
+      assert_same_bytes (&frame, &wanted, goldens[i].name);
+      free (frame.data);
+      free (wanted.data);
+      free (golden.data);
+    }
+}
+
+/* A frame with a Getenv of SIZE bytes in all: its string is 12 bytes less.  */
+static bool
+encode_getenv_of (size_t size, struct buffer *frame)
+{
+  char *key = malloc (size);
+  cr_assert_not_null (key);
+  memset (key, 'w', size);
+  struct packet packet = { .id = PACKET_GETENV };
+  packet.getenv.key = packet_data (key, size - 12);
+  bool fits = frame_encode (1, &packet, emit_to_buffer, frame);
+  free (key);
+  return fits;
+}
+
+Test (frame, a_packet_of_4_mib_fits_and_a_byte_more_does_not)
+{
+  struct buffer frame = { NULL, 0, 0 };
+  struct frame_decoder decoder;
+  size_t used;
+  cr_assert (encode_getenv_of (4 * MIB, &frame));
+  cr_assert_eq (frame.size, 8 + 4 * MIB);
+  frame_decoder_init (&decoder, FROM_CLIENT);
+  cr_assert_eq (frame_decode (&decoder, frame.data, frame.size, &used), FRAME_PACKET);
+  cr_assert_eq (used, frame.size);
+  cr_assert_eq (decoder.packet->getenv.key.size, 4 * MIB - 12);
+  frame_decoder_free (&decoder);
+  free (frame.data);
+
+  struct buffer none = { NULL, 0, 0 };
+  cr_assert_not (encode_getenv_of (4 * MIB + 1, &none));
+  cr_assert_eq (none.size, 0);
+}
+
+Test (frame, a_list_of_65536_fits_and_an_item_more_does_not)
+{
+  struct packet_bytes *items = calloc (65537, sizeof *items);
+  struct packet packet = { .id = PACKET_GROUP_ENTRY, .group_entry = { .name = TEXT ("g") } };
+  struct buffer frame = { NULL, 0, 0 };
+  struct frame_decoder decoder;
+  size_t used;
+  cr_assert_not_null (items);
+  for (size_t i = 0; i < 65537; i++)
+    items[i] = packet_text ("a name of forty bytes, as large groups have");
+  packet.group_entry.members = (struct packet_list){ .items = items, .count = 65537 };
+  cr_assert_not (frame_encode (1, &packet, emit_to_buffer, &frame));
+  cr_assert_eq (frame.size, 0);
+
+  packet.group_entry.members.count = 65536;
+  cr_assert (frame_encode (1, &packet, emit_to_buffer, &frame));
+  frame_decoder_init (&decoder, FROM_SERVER);
+  cr_assert_eq (frame_decode (&decoder, frame.data, frame.size, &used), FRAME_PACKET, "%s",
+                frame_decoder_error (&decoder));
+  cr_assert_eq (decoder.packet->group_entry.members.count, 65536);
+  frame_decoder_free (&decoder);
+  free (frame.data);
+  free (items);
+}
+
+Test (frame, data_of_128_kib_is_given_as_it_comes_and_not_copied)
+{
+  struct buffer frame = { NULL, 0, 0 };
+  char header[FRAME_DATA_HEADER];
+  char *content = calloc (1, FRAME_DATA_MAX);
+  cr_assert_not_null (content);
+  frame_data_header (header, 3, 1, FRAME_DATA_MAX);
+  add (&frame, header, sizeof header);
+  add (&frame, content, FRAME_DATA_MAX);
+  for (size_t piece = 1000; piece <= frame.size; piece *= 3)
+    {
+      struct frame_decoder decoder;
+      size_t came = 0;
+      frame_decoder_init (&decoder, FROM_SERVER);
+      for (size_t position = 0, used; position < frame.size; position += used)
+        {
+          size_t left = frame.size - position;
+          const char *from = frame.data + position;
+          cr_assert_eq (frame_decode (&decoder, from, left < piece ? left : piece, &used),
+                        FRAME_DATA);
+          cr_assert_eq (decoder.data + decoder.data_size, from + used);
+          came += decoder.data_size;
+        }
+      cr_assert_eq (came, FRAME_DATA_MAX);
+      cr_assert (frame_decoder_between_frames (&decoder));
+      cr_assert_null (decoder.packets.content);
+      frame_decoder_free (&decoder);
+    }
+  free (content);
+  free (frame.data);
+}
+
+Test (frame, memory_for_bytes_follows_what_came_and_not_what_was_claimed)
+{
+  /* An Upload of nearly 4 MiB, which is answered in a session too, if only with ENOSYS.  */
+  struct buffer bytes = bytes_of ("00400004 00000001 0000000e 0000000000000002 '/u'"
+                                  "00000000003fff00 'twelve bytes'");
+  struct frame_decoder decoder;
+  size_t used;
+  frame_decoder_init (&decoder, FROM_CLIENT);
+  cr_assert_eq (frame_decode (&decoder, bytes.data, bytes.size, &used), FRAME_NEED_MORE);
+  cr_assert_leq (decoder.packets.content_allocated, 65536);
+  frame_decoder_free (&decoder);
+  free (bytes.data);
+}
+
+Test (frame, a_claim_beyond_a_limit_sets_no_memory_aside)
+{
+  for (size_t i = 0; i < COUNT (malformed_frames); i++)
+    if (strstr (malformed_frames[i].log, "limit is") != NULL
+        || strstr (malformed_frames[i].log, "allowed") != NULL)
+      {
+        struct buffer bytes = bytes_of (malformed_frames[i].bytes);
+        struct frame_decoder decoder;
+        size_t used;
+        frame_decoder_init (&decoder, FROM_CLIENT);
+        cr_assert_eq (frame_decode (&decoder, bytes.data, bytes.size, &used), FRAME_MALFORMED);
+        cr_assert_null (decoder.packets.arena.blocks, "%s", malformed_frames[i].name);
+        cr_assert_null (decoder.packets.content, "%s", malformed_frames[i].name);
+        frame_decoder_free (&decoder);
+        free (bytes.data);
+      }
+}
+
+Test (frame, a_packet_lives_on_in_the_memory_that_was_taken_over)
+{
+  struct frame_decoder decoder;
+  struct packet kept[COUNT (goldens)];
+  struct arena arenas[COUNT (goldens)];
+  frame_decoder_init (&decoder, FROM_ANYONE);
+  for (size_t i = 0; i < COUNT (goldens); i++)
+    {
+      struct buffer frame = { NULL, 0, 0 };
+      size_t used;
+      arenas[i] = (struct arena){ NULL };
+      if (goldens[i].packet.id == PACKET_DATA)
+        continue;
+      cr_assert (frame_encode (1, &goldens[i].packet, emit_to_buffer, &frame));
+      cr_assert_eq (frame_decode (&decoder, frame.data, frame.size, &used), FRAME_PACKET);
+      kept[i] = *decoder.packet;
+      frame_take_memory (&decoder, &arenas[i]);
+      free (frame.data);
+    }
+  frame_decoder_free (&decoder);
+  for (size_t i = 0; i < COUNT (goldens); i++)
+    {
+      if (goldens[i].packet.id != PACKET_DATA)
+        assert_same_packet (&kept[i], &goldens[i].packet, goldens[i].name);
+      arena_free (&arenas[i]);
+    }
+}
+
+Test (frame, a_call_without_bytes_changes_nothing)
+{
+  struct frame_decoder decoder;
+  size_t used = 1;
+  frame_decoder_init (&decoder, FROM_CLIENT);
+  for (int i = 0; i < 2; i++)
+    {
+      cr_assert_eq (frame_decode (&decoder, NULL, 0, &used), FRAME_NEED_MORE);
+      cr_assert_eq (used, 0);
+      cr_assert (frame_decoder_between_frames (&decoder));
+      cr_assert_eq (frame_decode (&decoder, "\0\0\0\10\0\0\0\0\0\0\0\2", 12, &used), FRAME_PACKET);
+    }
+  frame_decoder_free (&decoder);
+}
+
+Test (frame, the_limits_are_those_of_the_page)
+{
+  cr_assert_eq (FRAME_DATA_MAX, 131072);
+  cr_assert_eq (FRAME_OTHER_MAX, 4194304);
+  cr_assert_eq (FRAME_WINDOW_INITIAL, 262144);
+  cr_assert_eq (FRAME_WINDOW_MAX, 8 * MIB);
+  cr_assert_eq (FRAME_BANNER_MAX, 1024);
+  cr_assert_eq (FRAME_PROTOCOL, 2);
+  cr_assert_eq (packet_frame_limits.list_count, 65536);
 }
