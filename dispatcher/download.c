@@ -4,13 +4,12 @@
 
 #include "dispatcher/loop.h"
 #include "dispatcher/request.h"
+#include "dispatcher/source.h"
 #include "protocol/codec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum
@@ -37,15 +36,26 @@ answer_contents (struct request *request, struct contents *contents, uint64_t si
 }
 
 static void
+abandon (struct request *request)
+{
+  struct download *download = request->state;
+  request->state = NULL;
+  if (download == NULL)
+    return;
+  loop_close (&download->watch);
+  loop_remove_job (&download->job);
+  spool_free (&download->content);
+  free (download);
+}
+
+static void
 end_download (struct download *download, int errnum)
 {
   struct request *request = download->request;
   struct contents contents = CONTENTS_EMPTY;
   contents.spool = download->content;
-  loop_close (&download->watch);
-  loop_remove_job (&download->job);
-  free (download);
-  request->state = NULL;
+  download->content = SPOOL_EMPTY;
+  abandon (request);
   if (errnum == 0)
     {
       answer_contents (request, &contents, spool_size (&contents.spool));
@@ -123,15 +133,10 @@ static void
 handle_download (struct request *request)
 {
   const char *path = request->packet->download.file.data;
-  struct stat info = { .st_mode = 0 };
-  int file = open (path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  int errnum = file < 0 || fstat (file, &info) != 0 ? errno : S_ISDIR (info.st_mode) ? EISDIR : 0;
-  if (errnum != 0 && file >= 0)
-    close (file);
-  if (errnum == ENOENT)
-    answer_invalid_field (request, "file", "no such file: %s", path);
-  else if (errnum != 0)
-    answer_os_error (request, errnum, "cannot open %s", path);
+  struct stat info;
+  int file = source_open (path, &info);
+  if (file < 0)
+    source_answer_failed (request, errno, path);
   else if (!S_ISREG (info.st_mode) || info.st_size <= SMALL)
     read_to_end (request, file, S_ISREG (info.st_mode));
   else if ((uint64_t) info.st_size > packet_plain_limits.bytes_size)
@@ -148,13 +153,9 @@ handle_download (struct request *request)
     }
 }
 
-/* A pipe that nobody writes to is not waited for.  */
-static void
-hurry_download (struct request *request)
-{
-  end_download (request->state, ECANCELED);
-}
-
-const struct request_kind download_kind = { .id = PACKET_DOWNLOAD,
-                                            .handle = handle_download,
-                                            .hurry = hurry_download };
+const struct request_kind download_kind = {
+  .id = PACKET_DOWNLOAD,
+  .protocols = REQUEST_PLAIN,
+  .handle = handle_download,
+  .abandon = abandon,
+};

@@ -15,4 +15,6 @@ get_variable (struct request *request)
   answer (request, &packet);
 }
 
-const struct request_kind getenv_kind = { .id = PACKET_GETENV, .handle = get_variable };
+const struct request_kind getenv_kind = { .id = PACKET_GETENV,
+                                          .protocols = REQUEST_BOTH,
+                                          .handle = get_variable };

@@ -1,8 +1,11 @@
 /* longreach-dispatcher: the far side.  It carries out the requests that come on its standard input
    and answers on its standard output.  */
 
+#include "dispatcher/debug.h"
 #include "dispatcher/plain.h"
-#include "dispatcher/request.h"
+#include "dispatcher/process.h"
+#include "dispatcher/session.h"
+#include "dispatcher/worker.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,18 +18,21 @@
 enum
 {
   STATUS_USAGE = 2,
+  CHANNELS_MAX = 65536,
 };
 
 static void
 print_help (void)
 {
-  fputs ("Usage: longreach-dispatcher [--debug]\n"
+  fputs ("Usage: longreach-dispatcher [--debug] [--session NONCE [--channels N]]\n"
          "Carry out the requests of the dispatcher protocol that come on standard input,\n"
          "and answer on standard output.  longreach starts it; a person rarely does.\n"
          "\n"
-         "  --debug    log each packet by name to standard error\n"
-         "  --help     print this\n"
-         "  --version  print the version\n",
+         "  --session NONCE  speak the session protocol; NONCE comes back in the first line\n"
+         "  --channels N     serve at most N requests of a session side by side\n"
+         "  --debug          log each packet by name to standard error\n"
+         "  --help           print this\n"
+         "  --version        print the version\n",
          stdout);
 }
 
@@ -56,17 +62,55 @@ tidy_descriptors (void)
     close ((int) i);
 }
 
+static struct
+{
+  const char *nonce; /* NULL: the plain protocol */
+  size_t channels;
+} asked = { .channels = SESSION_CHANNELS };
+
+static void
+take_nonce (const char *text)
+{
+  if (!session_is_nonce (text))
+    {
+      fputs ("longreach-dispatcher: a nonce is 1 to 64 letters and digits\n", stderr);
+      exit (STATUS_USAGE);
+    }
+  asked.nonce = text;
+}
+
+static void
+take_channels (const char *text)
+{
+  char *end;
+  long number = strtol (text, &end, 10);
+  if (end == text || *end != '\0' || number < 1 || number > CHANNELS_MAX)
+    {
+      fprintf (stderr, "longreach-dispatcher: not a number of channels from 1 to %d: %s\n",
+               CHANNELS_MAX, text);
+      exit (STATUS_USAGE);
+    }
+  asked.channels = (size_t) number;
+}
+
 static void
 parse_options (int argc, char **argv)
 {
-  static const struct option options[] = { { "debug", no_argument, NULL, 'd' },
-                                           { "help", no_argument, NULL, 'h' },
-                                           { "version", no_argument, NULL, 'V' },
-                                           { NULL, 0, NULL, 0 } };
+  static const struct option options[] = {
+    { "channels", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
+    { "help", no_argument, NULL, 'h' },           { "session", required_argument, NULL, 's' },
+    { "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 }
+  };
   int option;
   while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
     switch (option)
       {
+      case 'c':
+        take_channels (optarg);
+        break;
+      case 's':
+        take_nonce (optarg);
+        break;
       case 'd':
         debug_enabled = true;
         break;
@@ -86,6 +130,18 @@ parse_options (int argc, char **argv)
     }
 }
 
+/* A thread that hangs in the kernel must not keep this process, or the client's end of its
+   descriptors.  */
+static void
+leave_hanging (int status)
+{
+  if (worker_pending () == 0)
+    return;
+  close (0);
+  close (1);
+  _exit (status);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -98,9 +154,14 @@ main (int argc, char **argv)
              stderr);
       return STATUS_USAGE;
     }
-  int status = plain_serve (0, 1);
+  process_raise_limit ();
+  int status =
+      asked.nonce == NULL ? plain_serve (0, 1) : session_serve (asked.nonce, asked.channels, 0, 1);
   if (status >= 0)
-    return status;
+    {
+      leave_hanging (status);
+      return status;
+    }
   /* Whoever waits for us learns which signal it was.  */
   signal (-status, SIG_DFL);
   sigset_t none;

@@ -11,6 +11,7 @@
 enum
 {
   CHUNK = 64 << 10, /* bytes read from a spool or a file at a time */
+  KEPT = 512 << 10, /* bytes of memory that stay for the next answer */
 };
 
 /* One piece of the queue: memory (contents.size 0 and an empty spool), or contents.  */
@@ -24,7 +25,10 @@ struct piece
 
 static int output_fd;
 static struct piece *first, *last;
-static uint64_t pending;
+static const char *borrowed; /* is written before the queue */
+static size_t borrowed_size;
+static uint64_t pending; /* all of it */
+static uint64_t written;
 static enum output_state state;
 static char error_text[256];
 
@@ -98,6 +102,13 @@ output_bytes (const void *data, size_t size)
     piece = add_piece ();
   if (piece == NULL)
     return;
+  if (piece->allocated - piece->end < size && piece->start > piece->end / 2)
+    {
+      /* A client that always leaves something must not make it grow.  */
+      memmove (piece->memory, piece->memory + piece->start, piece->end - piece->start);
+      piece->end -= piece->start;
+      piece->start = 0;
+    }
   if (piece->allocated - piece->end < size)
     {
       size_t room = piece->allocated == 0 ? 4096 : piece->allocated;
@@ -132,6 +143,17 @@ output_contents (struct contents *contents)
   pending += size;
 }
 
+void
+output_borrowed (const char *data, size_t size)
+{
+  if (state != OUTPUT_FINE)
+    return;
+  borrowed = data;
+  borrowed_size = size;
+  pending += size;
+  output_flush ();
+}
+
 /* What a write said: bytes written, or that there is no room now (-1), or the end.  */
 static long
 wrote_or_lost (ssize_t wrote)
@@ -139,11 +161,26 @@ wrote_or_lost (ssize_t wrote)
   if (wrote >= 0)
     {
       pending -= (uint64_t) wrote;
+      written += (uint64_t) wrote;
       return wrote;
     }
   if (errno != EAGAIN && errno != EINTR)
     output_lose ();
   return -1;
+}
+
+static bool
+write_borrowed (void)
+{
+  while (borrowed_size > 0)
+    {
+      long wrote = wrote_or_lost (write (output_fd, borrowed, borrowed_size));
+      if (wrote < 0)
+        return false;
+      borrowed += wrote;
+      borrowed_size -= (size_t) wrote;
+    }
+  return true;
 }
 
 static long
@@ -217,7 +254,7 @@ is_written (const struct piece *piece)
 enum output_state
 output_flush (void)
 {
-  while (state == OUTPUT_FINE && first != NULL)
+  while (state == OUTPUT_FINE && pending > 0 && write_borrowed () && first != NULL)
     {
       long wrote = first->start < first->end   ? write_memory (first)
                    : first->contents.file >= 0 ? write_file (first)
@@ -226,7 +263,8 @@ output_flush (void)
         break;
       if (!is_written (first))
         continue;
-      if (first != last || holds_contents (first) || first->memory == NULL)
+      if (first != last || holds_contents (first) || first->memory == NULL
+          || first->allocated > KEPT)
         remove_first ();
       else
         {
@@ -244,12 +282,25 @@ output_pending (void)
   return pending;
 }
 
+uint64_t
+output_queued (void)
+{
+  return pending - borrowed_size;
+}
+
+uint64_t
+output_written (void)
+{
+  return written;
+}
+
 void
 output_lose (void)
 {
   state = OUTPUT_LOST;
   while (first != NULL)
     remove_first ();
+  borrowed_size = 0;
   pending = 0;
 }
 

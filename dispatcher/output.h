@@ -38,11 +38,19 @@ void output_begin (int fd);
 void output_bytes (const void *data, size_t size);
 void output_contents (struct contents *contents);
 
+/* Write DATA, which was not copied, as soon as all before it is written: the caller keeps it as it
+   is until output_pending is 0.  Nothing may be pending.  */
+void output_borrowed (const char *data, size_t size);
+
 /* Write as much as the client takes now.  */
 enum output_state output_flush (void);
 
-/* Bytes that wait.  */
+/* Bytes that wait; those of them that were queued after what was borrowed.  */
 uint64_t output_pending (void);
+uint64_t output_queued (void);
+
+/* Bytes written since the start.  */
+uint64_t output_written (void);
 
 /* The client is gone: forget everything.  */
 void output_lose (void);

@@ -8,6 +8,7 @@
 
 #include "dispatcher/plain.h"
 
+#include "dispatcher/debug.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/output.h"
 #include "dispatcher/process.h"
@@ -67,17 +68,34 @@ leave_malformed (const char *why)
 
 /* ---- requests ---- */
 
+/* Pieces without data are the next of CONTENTS.  */
 static void
-answered (struct request *request)
+emit (void *context, const char *data, uint64_t size)
 {
+  struct contents **contents = context;
+  if (data == NULL && *contents != NULL)
+    output_contents ((*contents)++);
+  else
+    output_bytes (data, (size_t) size);
+}
+
+static void
+take_answer (struct request *request, const struct packet *packet, struct contents *contents)
+{
+  debug_packet ('>', packet->id);
+  packet_encode (packet, emit, &contents);
   request->kind = NULL;
   plain.busy = false;
 }
 
+static const struct request_front plain_front = { .answer = take_answer };
+
 static void
 begin_request (const struct packet *packet)
 {
-  plain.request = (struct request){ request_kind_find (packet->id), packet, NULL, answered };
+  plain.request = (struct request){ .kind = request_kind_find (packet->id),
+                                    .packet = packet,
+                                    .front = &plain_front };
 }
 
 static bool
@@ -104,9 +122,9 @@ take_content (void *context, const char *data, size_t size)
 static void
 serve (const struct packet *packet)
 {
+  debug_packet ('<', packet->id);
   if (packet->id == PACKET_EXIT)
     {
-      debug_packet ('<', packet->id);
       leave (0);
       return;
     }
@@ -180,7 +198,7 @@ lose_patience (void *context)
 {
   (void) context;
   if (plain.busy && plain.request.kind->waits)
-    plain.request.kind->hurry (&plain.request);
+    request_hurry (&plain.request);
   loop_set_timer (&plain.patience, loop_now () + PATIENCE, lose_patience, NULL);
 }
 
@@ -227,8 +245,8 @@ hurry (int status)
 {
   leave (status);
   process_end_all (loop_now ());
-  if (plain.busy && plain.request.kind->hurry != NULL)
-    plain.request.kind->hurry (&plain.request);
+  if (plain.busy)
+    request_hurry (&plain.request);
 }
 
 static void

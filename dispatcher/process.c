@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@ enum
 
 static struct process *processes;
 static int64_t ended_at = -1;
+static struct rlimit descriptors; /* of the commands; rlim_max 0: as they are */
 
 /* What the child reports when it can't become the command.  */
 struct report
@@ -67,6 +69,8 @@ static enum process_stage
 become (const struct process_setup *setup)
 {
   umask (setup->umask);
+  if (descriptors.rlim_max != 0)
+    setrlimit (RLIMIT_NOFILE, &descriptors);
   /* Whoever stays the same user may lack the right to set what are its groups already.  */
   if (setup->groups != NULL && set_groups (setup->group_count, setup->groups) != 0
       && (setup->change_user || errno != EPERM))
@@ -95,14 +99,17 @@ restore_signals (void)
 
 /* Try each of CANDIDATES as execvp would, but for its fall-back on a shell.  Returns the errno.  */
 static int
-execute (char *const *candidates, const char *const *command)
+execute (char *const *candidates, const struct process_setup *setup)
 {
   extern char **environ;
+  char *const *command = (char *const *) setup->command;
+  char *const *environment =
+      setup->environment == NULL ? environ : (char *const *) setup->environment;
   bool searched = candidates[0] != NULL && candidates[1] != NULL;
   int errnum = ENOENT;
   for (; *candidates != NULL; candidates++)
     {
-      execve (*candidates, (char *const *) command, environ);
+      execve (*candidates, command, environment);
       bool not_there = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
       if (!searched || (!not_there && errno != EACCES))
         return errno;
@@ -120,12 +127,14 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
   restore_signals ();
   if (dup2 (setup->input, 0) < 0 || dup2 (setup->output, 1) < 0 || dup2 (setup->error, 2) < 0)
     report = (struct report){ PROCESS_FORK, errno };
+  else if (setup->terminal && ioctl (0, TIOCSCTTY, 0) != 0)
+    report = (struct report){ PROCESS_TERMINAL, errno };
   else
     {
       report.stage = (int) become (setup);
       report.errnum = errno;
       if (report.stage == PROCESS_STARTED)
-        report = (struct report){ PROCESS_EXEC, execute (candidates, setup->command) };
+        report = (struct report){ PROCESS_EXEC, execute (candidates, setup) };
     }
   ssize_t ignored = write (report_fd, &report, sizeof report);
   (void) ignored;
@@ -133,6 +142,18 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
 }
 
 /* ---- in the parent ---- */
+
+void
+process_raise_limit (void)
+{
+  struct rlimit raised;
+  if (getrlimit (RLIMIT_NOFILE, &raised) != 0)
+    return;
+  struct rlimit before = raised;
+  raised.rlim_cur = raised.rlim_max;
+  if (setrlimit (RLIMIT_NOFILE, &raised) == 0)
+    descriptors = before;
+}
 
 /* The paths at which PROGRAM may be: itself where it has a slash, else one for each directory of
    PATH.  One block of memory, ended by NULL; NULL without memory.  */
@@ -203,32 +224,83 @@ session_of (long pid)
   return session;
 }
 
-/* Signal the command's process group, and those of its session that made groups of their own, as
-   job control and timeout(1) do.  A daemon has left the session.  The leader is not reaped yet, so
-   the session's number is still its own.  */
-static void
-signal_session (const struct process *process, int signal)
+/* The processes of the system and their sessions, as they were in this turn of the loop: when a
+   thousand sessions are signalled, /proc is read once.  */
+static struct
 {
-  kill (-process->pid, signal);
+  struct
+  {
+    pid_t pid;
+    long session;
+  } * processes;
+  size_t count, allocated;
+  uint64_t turn;
+  bool taken;
+} census;
+
+static bool
+add_to_census (pid_t pid, long session)
+{
+  if (census.count == census.allocated)
+    {
+      size_t room = census.allocated == 0 ? 256 : census.allocated * 2;
+      void *grown = realloc (census.processes, room * sizeof census.processes[0]);
+      if (grown == NULL)
+        return false;
+      census.processes = grown;
+      census.allocated = room;
+    }
+  census.processes[census.count].pid = pid;
+  census.processes[census.count++].session = session;
+  return true;
+}
+
+/* Only who is in a session that is not its group: the groups of our sessions are signalled as
+   such.  */
+static void
+take_census (void)
+{
+  if (census.taken && census.turn == loop_generation ())
+    return;
+  census.taken = true;
+  census.turn = loop_generation ();
+  census.count = 0;
   DIR *stream = opendir ("/proc");
   const struct dirent *entry;
   while (stream != NULL && (entry = readdir (stream)) != NULL)
     {
       char *end;
       long pid = strtol (entry->d_name, &end, 10);
-      if (pid > 0 && *end == '\0' && session_of (pid) == process->pid
-          && getpgid ((pid_t) pid) != process->pid)
-        kill ((pid_t) pid, signal);
+      long session = pid > 0 && *end == '\0' ? session_of (pid) : -1;
+      if (session > 0 && getpgid ((pid_t) pid) != session && !add_to_census ((pid_t) pid, session))
+        break;
     }
   if (stream != NULL)
     closedir (stream);
+}
+
+/* Signal the command's process group, and those of its session that made groups of their own, as
+   job control and timeout(1) do.  A daemon has left the session.  The leader is not reaped yet, so
+   the session's number is still its own.  */
+void
+process_signal (const struct process *process, int signal)
+{
+  kill (-process->pid, signal);
+  take_census ();
+  for (size_t i = 0; i < census.count; i++)
+    {
+      pid_t pid = census.processes[i].pid;
+      if (census.processes[i].session == process->pid && session_of (pid) == process->pid
+          && getpgid (pid) != process->pid)
+        kill (pid, signal);
+    }
 }
 
 static void
 send_kill (void *context)
 {
   struct process *process = context;
-  signal_session (process, SIGKILL);
+  process_signal (process, SIGKILL);
   process->killed = true;
   if (process->exited)
     process->changed (process->context);
@@ -238,9 +310,9 @@ static void
 send_hang_up (void *context)
 {
   struct process *process = context;
-  signal_session (process, SIGHUP);
+  process_signal (process, SIGHUP);
   /* A stopped process would not see it.  */
-  signal_session (process, SIGCONT);
+  process_signal (process, SIGCONT);
   process->hung_up = true;
 }
 
@@ -285,6 +357,7 @@ process_start (struct process *process, const struct process_setup *setup,
       return (enum process_stage) report.stage;
     }
 
+  census.taken = false; /* it may make more */
   process->pid = pid;
   process->changed = changed;
   process->context = context;
@@ -306,7 +379,7 @@ process_free (struct process *process)
   loop_clear_timer (&process->kill);
   /* Who was told to end, and has outlived the leader, is nobody's any more.  */
   if (process->hung_up && !process->killed)
-    signal_session (process, SIGKILL);
+    process_signal (process, SIGKILL);
   while (waitpid (process->pid, NULL, 0) < 0 && errno == EINTR)
     continue;
 }
@@ -327,11 +400,13 @@ process_may_start (void)
   return ended_at < 0 || loop_now () < ended_at + HANG_UP_AFTER;
 }
 
+/* The system call itself: waitid of the C library doesn't tell the usage.  */
 static bool
 has_exited (struct process *process)
 {
   siginfo_t info = { .si_pid = 0 };
-  if (waitid (P_PID, (id_t) process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0
+  if (syscall (SYS_waitid, P_PID, process->pid, &info, WEXITED | WNOHANG | WNOWAIT, &process->usage)
+          != 0
       || info.si_pid == 0)
     return false;
   process->returncode = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;

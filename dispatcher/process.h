@@ -10,13 +10,16 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* How to start it.  Everything is borrowed and needed only during process_start.  */
 struct process_setup
 {
-  const char *const *command; /* ended by NULL; looked up in the dispatcher's PATH */
-  int input, output, error;   /* become descriptors 0, 1, 2 */
+  const char *const *command;     /* ended by NULL; looked up in the dispatcher's PATH */
+  const char *const *environment; /* ended by NULL; NULL: the dispatcher's */
+  int input, output, error;       /* become descriptors 0, 1, 2 */
+  bool terminal;                  /* they are a terminal, which becomes the session's */
   mode_t umask;
   const char *cwd; /* NULL: the dispatcher's */
   bool change_user;
@@ -32,6 +35,7 @@ enum process_stage
 {
   PROCESS_STARTED,
   PROCESS_FORK,
+  PROCESS_TERMINAL,
   PROCESS_GROUP,
   PROCESS_USER,
   PROCESS_CWD,
@@ -45,6 +49,7 @@ struct process
   bool hung_up;                    /* the session was sent SIGHUP */
   bool killed;                     /* and SIGKILL */
   int returncode;                  /* exit status, or -N for signal N */
+  struct rusage usage;             /* of the leader and the children it has waited for */
   void (*changed) (void *context); /* it exited, or was killed */
   void *context;
   struct timer hang_up, kill;
@@ -56,8 +61,14 @@ struct process
 enum process_stage process_start (struct process *process, const struct process_setup *setup,
                                   void (*changed) (void *context), void *context, int *errnum);
 
+/* Signal the session, as long as there is one.  */
+void process_signal (const struct process *process, int signal);
+
 /* Reap the leader, which has exited.  */
 void process_free (struct process *process);
+
+/* Let this process have as many descriptors as it may; commands get the limit that it had.  */
+void process_raise_limit (void);
 
 /* The client is gone since WHEN: every process, also one that starts later, gets SIGHUP a second
    after that and SIGKILL after five.  */

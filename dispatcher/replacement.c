@@ -3,19 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 enum
 {
   LOOKS_MAX = 16, /* for a name that keeps changing */
   LINKS_MAX = 40, /* symbolic links followed, as the kernel does */
-  CHUNK = 64 << 10,
 };
 
 static void
@@ -206,7 +206,7 @@ find_target (struct replacement *replacement)
 static bool
 can_name_files (void)
 {
-  static int known = -1;
+  static atomic_int known = -1;
   if (known < 0)
     known = access ("/proc/self/fd", X_OK) == 0;
   return known == 1;
@@ -217,7 +217,7 @@ make_temporary_name (struct replacement *replacement)
 {
   uint64_t random = 0;
   if (getrandom (&random, sizeof random, 0) != (ssize_t) sizeof random)
-    random = (uint64_t) loop_now () << 16 ^ (uint64_t) getpid ();
+    random = (uint64_t) clock () << 32 ^ (uint64_t) time (NULL) << 16 ^ (uint64_t) getpid ();
   snprintf (replacement->temporary, sizeof replacement->temporary, ".longreach-%016llx",
             (unsigned long long) random);
 }
@@ -260,12 +260,9 @@ create_file (struct replacement *replacement)
 void
 replacement_begin (struct replacement *replacement, const char *path)
 {
-  *replacement = (struct replacement){ .path = path,
-                                       .directory = -1,
-                                       .old = -1,
-                                       .file = -1,
-                                       .spool = SPOOL_EMPTY,
-                                       .watch = { .fd = -1, .slot = -1 } };
+  *replacement = (struct replacement){
+    .path = path, .directory = -1, .old = -1, .file = -1, .spool = SPOOL_EMPTY
+  };
   find_target (replacement);
   if (replacement->errnum == 0 && !replacement->in_place)
     create_file (replacement);
@@ -299,6 +296,28 @@ replacement_write (struct replacement *replacement, const char *data, size_t siz
           replacement->in_place ? "cannot keep the content for" : "cannot write");
 }
 
+/* Space that is set aside doesn't show in the file's size: it takes its size from what is
+   written.  */
+void
+replacement_reserve (struct replacement *replacement, uint64_t size)
+{
+  if (replacement->errnum != 0 || replacement->file < 0 || size == 0)
+    return;
+  int failed;
+  do
+    failed = fallocate (replacement->file, FALLOC_FL_KEEP_SIZE, 0, (off_t) size);
+  while (failed != 0 && errno == EINTR);
+  if (failed != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    fail (replacement, errno, "there is no room for the new content of");
+}
+
+const struct stat *
+replacement_old (const struct replacement *replacement)
+{
+  bool regular = replacement->old >= 0 && S_ISREG (replacement->old_info.st_mode);
+  return regular && !replacement->placeholder ? &replacement->old_info : NULL;
+}
+
 /* ---- putting it in place ---- */
 
 static bool
@@ -326,11 +345,10 @@ struct attribute_source
 
 static void
 carry_over (struct replacement *replacement, const struct attribute_source *source,
-            const char *attribute)
+            const char *attribute, char *value)
 {
-  static char value[XATTR_SIZE_MAX];
-  ssize_t size = source->file < 0 ? getxattr (source->path, attribute, value, sizeof value)
-                                  : fgetxattr (source->file, attribute, value, sizeof value);
+  ssize_t size = source->file < 0 ? getxattr (source->path, attribute, value, XATTR_SIZE_MAX)
+                                  : fgetxattr (source->file, attribute, value, XATTR_SIZE_MAX);
   if (size < 0)
     {
       if (!is_no_attribute (errno))
@@ -344,12 +362,26 @@ carry_over (struct replacement *replacement, const struct attribute_source *sour
     fail (replacement, errno, "cannot set an attribute of the new");
 }
 
+/* All that are carried over, by way of MEMORY for names and one value.  */
+static void
+carry_all_over (struct replacement *replacement, const struct attribute_source *source,
+                char *memory)
+{
+  char *names = memory, *value = memory + XATTR_LIST_MAX;
+  ssize_t size = source->file < 0 ? listxattr (source->path, names, XATTR_LIST_MAX)
+                                  : flistxattr (source->file, names, XATTR_LIST_MAX);
+  if (size < 0 && !is_no_attribute (errno))
+    fail (replacement, errno, "cannot read the attributes of the old");
+  for (ssize_t i = 0; i < size; i += (ssize_t) strlen (names + i) + 1)
+    if (is_carried_over (names + i))
+      carry_over (replacement, source, names + i, value);
+}
+
 /* Label, access control list and user attributes of the old file; its capabilities never.  A list
    that the directory gives to its new files is none that the old one had.  */
 static void
 carry_attributes_over (struct replacement *replacement)
 {
-  static char names[XATTR_LIST_MAX];
   struct attribute_source source = { .file = -1 };
   if (replacement->old < 0 || replacement->placeholder)
     return;
@@ -366,13 +398,12 @@ carry_attributes_over (struct replacement *replacement)
           return;
         }
     }
-  ssize_t size = source.file < 0 ? listxattr (source.path, names, sizeof names)
-                                 : flistxattr (source.file, names, sizeof names);
-  if (size < 0 && !is_no_attribute (errno))
-    fail (replacement, errno, "cannot read the attributes of the old");
-  for (ssize_t i = 0; i < size; i += (ssize_t) strlen (names + i) + 1)
-    if (is_carried_over (names + i))
-      carry_over (replacement, &source, names + i);
+  char *memory = malloc (XATTR_LIST_MAX + XATTR_SIZE_MAX);
+  if (memory == NULL)
+    fail (replacement, ENOMEM, "cannot read the attributes of the old");
+  else
+    carry_all_over (replacement, &source, memory);
+  free (memory);
   if (source.file >= 0)
     close (source.file);
 }
@@ -439,12 +470,26 @@ take_name (struct replacement *replacement)
   return 0;
 }
 
+/* ---- on the disk ---- */
+
 static void
-finish (struct replacement *replacement)
+sync_file (struct replacement *replacement, int file)
 {
-  if (replacement->errnum == 0)
-    replacement->placeholder = false;
-  replacement->finished (replacement->context);
+  if (replacement->errnum == 0 && fsync (file) != 0)
+    fail (replacement, errno, "cannot sync");
+}
+
+/* That the file has its name.  A directory that can't be read can't be synced, but the file system
+   can.  */
+static void
+sync_name (struct replacement *replacement)
+{
+  int directory = openat (replacement->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int failed = directory < 0 ? syncfs (replacement->file) : fsync (directory);
+  if (failed && errno != EINVAL)
+    fail (replacement, errno, "cannot sync the directory of");
+  if (directory >= 0)
+    close (directory);
 }
 
 /* ---- in place ---- */
@@ -454,9 +499,9 @@ static long
 peek_content (struct replacement *replacement, char *buffer, const char **data)
 {
   if (replacement->file < 0)
-    return spool_peek (&replacement->spool, buffer, CHUNK, data);
+    return spool_peek (&replacement->spool, buffer, REPLACEMENT_SCRATCH, data);
   *data = buffer;
-  return read (replacement->file, buffer, CHUNK);
+  return read (replacement->file, buffer, REPLACEMENT_SCRATCH);
 }
 
 /* The size of the new content; -1 and errno.  */
@@ -482,12 +527,11 @@ make_room (struct replacement *replacement, int target, off_t size)
 }
 
 static void
-overwrite (struct replacement *replacement, int target, off_t new_size)
+overwrite (struct replacement *replacement, int target, off_t new_size, char *scratch)
 {
-  static char buffer[CHUNK];
   const char *data;
   long size;
-  while ((size = peek_content (replacement, buffer, &data)) > 0)
+  while ((size = peek_content (replacement, scratch, &data)) > 0)
     {
       int errnum = write_all (target, data, (size_t) size);
       if (errnum != 0)
@@ -505,7 +549,8 @@ overwrite (struct replacement *replacement, int target, off_t new_size)
 /* Replace the content of a regular file.  Owner and mode come before it, so that nobody reads it
    who must not; and the mode once more after it, for writing takes set-id bits away.  */
 static void
-replace_content (struct replacement *replacement, int target, const struct replacement_owner *owner)
+replace_content (struct replacement *replacement, int target, const struct replacement_owner *owner,
+                 char *scratch)
 {
   off_t size = content_size (replacement);
   if (size < 0)
@@ -521,36 +566,20 @@ replace_content (struct replacement *replacement, int target, const struct repla
         replacement->what = "cannot write, and has lengthened,";
       return;
     }
-  overwrite (replacement, target, size);
+  overwrite (replacement, target, size, scratch);
   if (replacement->errnum == 0 && (owner->mode & 06000) != 0 && fchmod (target, owner->mode) != 0)
     fail (replacement, errno, "cannot change the mode of");
 }
 
-/* A pipe or a device takes what it can, when it can.  */
-static void
-write_to_special (void *context, short events)
+bool
+replacement_is_special (const struct replacement *replacement)
 {
-  static char buffer[CHUNK];
-  struct replacement *replacement = context;
-  const char *data;
-  (void) events;
-  long size = spool_peek (&replacement->spool, buffer, sizeof buffer, &data);
-  ssize_t wrote = size > 0 ? write (replacement->watch.fd, data, (size_t) size) : size;
-  if (wrote < 0 && (errno == EAGAIN || errno == EINTR))
-    return;
-  if (wrote < 0)
-    fail (replacement, errno, "cannot write");
-  else
-    spool_take (&replacement->spool, (size_t) wrote);
-  if (wrote >= 0 && spool_size (&replacement->spool) > 0)
-    return;
-  loop_close (&replacement->watch);
-  finish (replacement);
+  return replacement->in_place && !S_ISREG (replacement->old_info.st_mode);
 }
 
 /* What is not a file keeps its owner and mode: they belong to the pipe or the device.  */
-static void
-commit_to_special (struct replacement *replacement)
+int
+replacement_open_special (struct replacement *replacement)
 {
   int target = open (replacement->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   struct stat info = { .st_mode = 0 };
@@ -558,26 +587,20 @@ commit_to_special (struct replacement *replacement)
     fail (replacement, errno, "cannot open");
   else if (!same_inode (&info, &replacement->old_info))
     fail (replacement, EAGAIN, "something else keeps changing");
-  if (replacement->errnum == 0
-      && !loop_watch (&replacement->watch, target, POLLOUT, write_to_special, replacement))
-    fail (replacement, ENOMEM, "cannot write");
   if (replacement->errnum == 0)
-    return;
+    return target;
   if (target >= 0)
     close (target);
-  finish (replacement);
+  return -1;
 }
 
 static void
-commit_in_place (struct replacement *replacement, const struct replacement_owner *owner)
+commit_in_place (struct replacement *replacement, const struct replacement_owner *owner, bool sync,
+                 char *scratch)
 {
-  if (!S_ISREG (replacement->old_info.st_mode))
-    {
-      commit_to_special (replacement);
-      return;
-    }
   int target = open (replacement->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   struct stat info = { .st_mode = 0 };
+  replacement->in_place = true;
   if (target < 0 || fstat (target, &info) != 0)
     fail (replacement, errno, "cannot open");
   else if (!S_ISREG (info.st_mode))
@@ -585,45 +608,50 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
   else
     {
       replacement->old_info = info; /* the last one to have the name counts */
-      replace_content (replacement, target, owner);
+      replace_content (replacement, target, owner, scratch);
+      if (sync)
+        sync_file (replacement, target);
     }
   if (target >= 0)
     close (target);
-  finish (replacement);
+}
+
+static void
+commit_beside (struct replacement *replacement, const struct replacement_owner *owner, bool sync,
+               char *scratch)
+{
+  set_owner_and_mode (replacement, replacement->file, owner, true);
+  if (sync)
+    sync_file (replacement, replacement->file);
+  if (replacement->errnum != 0)
+    return;
+  int errnum = take_name (replacement);
+  if (errnum == EBUSY && replacement->old >= 0)
+    commit_in_place (replacement, owner, sync, scratch);
+  else if (errnum != 0)
+    fail (replacement, errnum, "cannot replace");
+  else if (sync)
+    sync_name (replacement);
 }
 
 void
 replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
-                    void (*finished) (void *context), void *context)
+                    bool sync, char *scratch)
 {
-  replacement->finished = finished;
-  replacement->context = context;
-  if (replacement->errnum == 0 && replacement->in_place)
-    {
-      commit_in_place (replacement, owner);
-      return;
-    }
+  if (replacement->errnum != 0)
+    return;
+  if (replacement->in_place)
+    commit_in_place (replacement, owner, sync, scratch);
+  else
+    commit_beside (replacement, owner, sync, scratch);
   if (replacement->errnum == 0)
-    set_owner_and_mode (replacement, replacement->file, owner, true);
-  if (replacement->errnum == 0)
-    {
-      int errnum = take_name (replacement);
-      if (errnum == EBUSY && replacement->old >= 0)
-        {
-          commit_in_place (replacement, owner);
-          return;
-        }
-      if (errnum != 0)
-        fail (replacement, errnum, "cannot replace");
-    }
-  finish (replacement);
+    replacement->placeholder = false;
 }
 
 void
 replacement_free (struct replacement *replacement)
 {
   struct stat info;
-  loop_close (&replacement->watch);
   if (replacement->temporary[0] != '\0')
     unlinkat (replacement->directory, replacement->temporary, 0);
   /* A placeholder that nobody has written to since.  */
@@ -636,7 +664,6 @@ replacement_free (struct replacement *replacement)
   forget_target (replacement);
   spool_free (&replacement->spool);
   free (replacement->name);
-  *replacement = (struct replacement){
-    .directory = -1, .old = -1, .file = -1, .spool = SPOOL_EMPTY, .watch = { .fd = -1, .slot = -1 }
-  };
+  *replacement =
+      (struct replacement){ .directory = -1, .old = -1, .file = -1, .spool = SPOOL_EMPTY };
 }

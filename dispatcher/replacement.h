@@ -3,15 +3,17 @@
 
    In place, that is, by writing into the old file, are replaced: what is not a regular file; what
    lies in a directory where no file can be made (EACCES, EPERM, EROFS); what can't be replaced
-   (EBUSY, as a mount point).  Never because the disk is full.  */
+   (EBUSY, as a mount point).  Never because the disk is full.
+
+   None of these functions uses the loop: they may run on another thread, one at a time.  */
 
 #ifndef DISPATCHER_REPLACEMENT_H
 #define DISPATCHER_REPLACEMENT_H
 
-#include "dispatcher/loop.h"
 #include "dispatcher/spool.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 struct replacement
@@ -31,11 +33,11 @@ struct replacement
 
   int errnum;       /* the first thing that went wrong, 0: nothing */
   const char *what; /* was being done: "cannot create a file beside" */
+};
 
-  /* Writing into something that is not a regular file waits for it.  */
-  struct watch watch;
-  void (*finished) (void *context);
-  void *context;
+enum
+{
+  REPLACEMENT_SCRATCH = 64 << 10, /* bytes */
 };
 
 /* What a regular file becomes.  */
@@ -50,10 +52,23 @@ struct replacement_owner
 void replacement_begin (struct replacement *replacement, const char *path);
 void replacement_write (struct replacement *replacement, const char *data, size_t size);
 
-/* Put the content in place; FINISHED is called, at once or later, when that has worked or errnum
-   says why not.  */
+/* Make room for a content of SIZE bytes, where that can be done before it comes.  */
+void replacement_reserve (struct replacement *replacement, uint64_t size);
+
+/* The regular file that is replaced, or NULL.  */
+const struct stat *replacement_old (const struct replacement *replacement);
+
+/* Whether it is a pipe or a device: that is opened, and written to by the caller, for it takes what
+   it can, when it can.  */
+bool replacement_is_special (const struct replacement *replacement);
+
+/* Its descriptor, which doesn't block and is the caller's; -1: failed.  */
+int replacement_open_special (struct replacement *replacement);
+
+/* Put the content of what is not special in place; SYNC: on the disk, too.  errnum says whether
+   that has worked.  SCRATCH is memory of REPLACEMENT_SCRATCH bytes for this call.  */
 void replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
-                         void (*finished) (void *context), void *context);
+                         bool sync, char *scratch);
 
 /* Give everything back; what was not committed leaves no trace.  */
 void replacement_free (struct replacement *replacement);

@@ -1,17 +1,14 @@
 #include "dispatcher/request.h"
 
-#include "protocol/codec.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-bool debug_enabled;
-
 static const struct request_kind *const kinds[] = {
-  &alive_kind,        &command_kind,       &stat_kind,       &upload_kind,      &download_kind,
-  &resolve_user_kind, &resolve_group_kind, &query_user_kind, &query_group_kind, &getenv_kind,
+  &alive_kind,      &command_kind,     &stat_kind,   &upload_kind,       &download_kind,
+  &spawn_kind,      &write_kind,       &read_kind,   &resolve_user_kind, &resolve_group_kind,
+  &query_user_kind, &query_group_kind, &getenv_kind,
 };
 
 const struct request_kind *
@@ -27,7 +24,6 @@ void
 request_handle (struct request *request)
 {
   const struct packet_field *bad = packet_field_with_nul (request->packet);
-  debug_packet ('<', request->packet->id);
   if (bad == NULL)
     {
       request->kind->handle (request);
@@ -39,30 +35,44 @@ request_handle (struct request *request)
 }
 
 void
-debug_packet (char direction, enum packet_id id)
+request_cancel (struct request *request)
 {
-  if (debug_enabled)
-    fprintf (stderr, "longreach-dispatcher: %c %s\n", direction, packet_name (id));
+  if (request->kind->cancel != NULL)
+    {
+      request->kind->cancel (request);
+      return;
+    }
+  request->kind->abandon (request);
+  answer_os_error (request, ECANCELED, "cannot finish %s", packet_name (request->packet->id));
 }
 
-/* Pieces without data are the next of CONTENTS.  */
-static void
-emit (void *context, const char *data, uint64_t size)
+void
+request_hurry (struct request *request)
 {
-  struct contents **contents = context;
-  if (data == NULL && *contents != NULL)
-    output_contents ((*contents)++);
+  if (request->kind->hurry != NULL)
+    request->kind->hurry (request);
   else
-    output_bytes (data, (size_t) size);
+    request_cancel (request);
+}
+
+bool
+request_lasts (const struct packet *packet)
+{
+  (void) packet;
+  return true;
+}
+
+void
+request_send (struct request *request, const struct packet *packet)
+{
+  request->front->send (request, packet);
 }
 
 void
 answer_with_contents (struct request *request, const struct packet *packet,
                       struct contents *contents)
 {
-  debug_packet ('>', packet->id);
-  packet_encode (packet, emit, &contents);
-  request->answered (request);
+  request->front->answer (request, packet, contents);
 }
 
 void
@@ -103,6 +113,16 @@ answer_invalid_field (struct request *request, const char *field, const char *fo
   struct packet packet = { .id = PACKET_INVALID_FIELD };
   packet.invalid_field.field = packet_text (field);
   packet.invalid_field.error_message = packet_text (message);
+  answer (request, &packet);
+}
+
+void
+answer_process_error (struct request *request, const char *what, int errnum)
+{
+  char message[256];
+  struct packet packet = { .id = PACKET_PROCESS_ERROR };
+  snprintf (message, sizeof message, "%s: %s", what, strerror (errnum));
+  packet.process_error.message = packet_text (message);
   answer (request, &packet);
 }
 

@@ -10,11 +10,20 @@
 
 struct request;
 
+/* The protocols in which a kind of request exists: a set.  */
+enum request_protocols
+{
+  REQUEST_PLAIN = 1,
+  REQUEST_SESSION = 2,
+  REQUEST_BOTH = REQUEST_PLAIN | REQUEST_SESSION,
+};
+
 /* How one kind of request is served.  HANDLE is called once the packet is whole and leads, at once
    or later, to exactly one answer; what it keeps between is request->state.  */
 struct request_kind
 {
   enum packet_id id;
+  enum request_protocols protocols;
   void (*handle) (struct request *request);
 
   /* For packets with a bytes field, whose content arrives before the rest; NULL: there is none.
@@ -26,11 +35,39 @@ struct request_kind
      ended.  */
   bool waits;
 
-  /* The client is gone: end soon, still with an answer.  NULL: HANDLE answers at once.  */
+  /* Give back the state, if there is any: no answer comes of it any more.  NULL: HANDLE answers at
+     once, and there is none before.  */
+  void (*abandon) (struct request *request);
+
+  /* The client is gone: end soon, still with an answer.  NULL: as if it were cancelled.  */
   void (*hurry) (struct request *request);
 
-  /* The packet will never be whole: give back the state.  NULL: there is none before HANDLE.  */
-  void (*abandon) (struct request *request);
+  /* ---- in sessions ---- */
+
+  /* Whether PACKET may be answered later than at once.  NULL: never.  */
+  bool (*lasts) (const struct packet *packet);
+
+  /* Data and Eof on the stream to the server, after inlet_open.  */
+  void (*input) (struct request *request, const char *data, size_t size);
+  void (*input_end) (struct request *request);
+
+  /* NULL: it is abandoned, and answered with ECANCELED.  */
+  void (*cancel) (struct request *request);
+
+  /* NULL: makes no sense here.  */
+  void (*signal) (struct request *request, int number);
+  void (*resize) (struct request *request, uint32_t rows, uint32_t columns);
+};
+
+/* How what a request sends gets to the client.  */
+struct request_front
+{
+  /* A packet that others of the same request follow; sessions only.  */
+  void (*send) (struct request *request, const struct packet *packet);
+
+  /* The last one: REQUEST belongs to the front again.  CONTENTS as in answer_with_contents; NULL in
+     sessions.  */
+  void (*answer) (struct request *request, const struct packet *packet, struct contents *contents);
 };
 
 struct request
@@ -38,7 +75,7 @@ struct request
   const struct request_kind *kind;
   const struct packet *packet; /* borrowed; whole when HANDLE is called, valid until the answer */
   void *state;                 /* owned by the kind */
-  void (*answered) (struct request *request); /* the front's: the answer is queued */
+  const struct request_front *front;
 };
 
 /* The kind that serves packet ID, or NULL.  */
@@ -46,6 +83,17 @@ const struct request_kind *request_kind_find (enum packet_id id);
 
 /* Serve REQUEST, whose packet is whole.  A string with a NUL in it is refused here, for all.  */
 void request_handle (struct request *request);
+
+/* End REQUEST, which is under way, with an answer: because the client wants it no more, or because
+   it is gone.  */
+void request_cancel (struct request *request);
+void request_hurry (struct request *request);
+
+/* For kinds of which every request may last.  */
+bool request_lasts (const struct packet *packet);
+
+/* Send PACKET, which is not the last.  */
+void request_send (struct request *request, const struct packet *packet);
 
 /* The answers.  Each may be given once, and REQUEST belongs to the front again after it.  */
 void answer (struct request *request, const struct packet *packet);
@@ -70,9 +118,8 @@ void answer_invalid_field (struct request *request, const char *field, const cha
 void answer_not_found (struct request *request, const char *field, const char *kind,
                        const char *name);
 
-/* With --debug: log a packet that came (`<`) or goes (`>`).  */
-void debug_packet (char direction, enum packet_id id);
-extern bool debug_enabled;
+/* It is the caller's command, and not its program, that can't be had.  */
+void answer_process_error (struct request *request, const char *what, int errnum);
 
 /* The handlers, one file for each family.  */
 extern const struct request_kind alive_kind;
@@ -80,6 +127,9 @@ extern const struct request_kind command_kind;
 extern const struct request_kind stat_kind;
 extern const struct request_kind upload_kind;
 extern const struct request_kind download_kind;
+extern const struct request_kind spawn_kind;
+extern const struct request_kind write_kind;
+extern const struct request_kind read_kind;
 extern const struct request_kind resolve_user_kind;
 extern const struct request_kind resolve_group_kind;
 extern const struct request_kind query_user_kind;

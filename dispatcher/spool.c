@@ -70,6 +70,16 @@ write_at (int file, const char *data, size_t size, uint64_t offset)
   return 0;
 }
 
+static void
+free_memory (struct spool *spool)
+{
+  if (spool->account != NULL)
+    spool->account->used -= spool->allocated;
+  free (spool->memory);
+  spool->memory = NULL;
+  spool->allocated = 0;
+}
+
 static int
 move_to_file (struct spool *spool)
 {
@@ -83,11 +93,34 @@ move_to_file (struct spool *spool)
       close (file);
       return error;
     }
-  free (spool->memory);
-  *spool = (struct spool){ NULL, 0, file, 0, have };
+  free_memory (spool);
+  spool->file = file;
+  spool->start = 0;
+  spool->end = have;
   return 0;
 }
 
+/* Memory for NEEDED bytes in all; 0, or an errno.  */
+static int
+grow_memory (struct spool *spool, size_t needed)
+{
+  size_t room = spool->allocated == 0 ? 4096 : spool->allocated;
+  while (room < needed)
+    room *= 2;
+  size_t more = room - spool->allocated;
+  if (spool->account != NULL && more > spool->account->limit - spool->account->used)
+    return ENOMEM;
+  char *grown = realloc (spool->memory, room);
+  if (grown == NULL)
+    return ENOMEM;
+  if (spool->account != NULL)
+    spool->account->used += more;
+  spool->memory = grown;
+  spool->allocated = room;
+  return 0;
+}
+
+/* 0, or an errno; ENOMEM: the file is the place for it.  */
 static int
 append_to_memory (struct spool *spool, const void *data, size_t size)
 {
@@ -98,17 +131,9 @@ append_to_memory (struct spool *spool, const void *data, size_t size)
       spool->start = 0;
     }
   size_t needed = (size_t) spool->end + size;
-  if (needed > spool->allocated)
-    {
-      size_t room = spool->allocated == 0 ? 4096 : spool->allocated;
-      while (room < needed)
-        room *= 2;
-      char *grown = realloc (spool->memory, room);
-      if (grown == NULL)
-        return ENOMEM;
-      spool->memory = grown;
-      spool->allocated = room;
-    }
+  int error = needed > spool->allocated ? grow_memory (spool, needed) : 0;
+  if (error != 0)
+    return error;
   memcpy (spool->memory + spool->end, data, size);
   spool->end += size;
   return 0;
@@ -121,8 +146,8 @@ spool_append (struct spool *spool, const void *data, size_t size)
     return 0;
   if (spool->file < 0)
     {
-      if (spool_size (spool) + size <= MEMORY_LIMIT)
-        return append_to_memory (spool, data, size);
+      if (spool_size (spool) + size <= MEMORY_LIMIT && append_to_memory (spool, data, size) == 0)
+        return 0;
       int error = move_to_file (spool);
       if (error != 0)
         return error;
@@ -166,7 +191,10 @@ spool_take (struct spool *spool, size_t size)
   /* Empty: begin anew, in memory.  */
   if (spool->file >= 0)
     close (spool->file);
-  *spool = (struct spool){ spool->memory, spool->allocated, -1, 0, 0 };
+  spool->file = -1;
+  spool->start = spool->end = 0;
+  if (spool->account != NULL)
+    free_memory (spool);
 }
 
 uint64_t
@@ -180,6 +208,8 @@ spool_free (struct spool *spool)
 {
   if (spool->file >= 0)
     close (spool->file);
-  free (spool->memory);
+  free_memory (spool);
+  struct spool_account *account = spool->account;
   *spool = SPOOL_EMPTY;
+  spool->account = account;
 }

@@ -7,17 +7,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Memory that several spools share: the one for which there is not enough goes to its file.  */
+struct spool_account
+{
+  size_t used, limit; /* bytes */
+};
+
 /* Initialise with SPOOL_EMPTY; spool_free gives everything back.  */
 struct spool
 {
   char *memory; /* the bytes, while file < 0 */
   size_t allocated;
-  int file;       /* the bytes, once they are many; -1 */
-  uint64_t start; /* offset of the first byte not taken */
-  uint64_t end;   /* offset past the last */
+  int file;                      /* the bytes, once they are many; -1 */
+  uint64_t start;                /* offset of the first byte not taken */
+  uint64_t end;                  /* offset past the last */
+  struct spool_account *account; /* borrowed; NULL: it has its memory for itself */
 };
 
-#define SPOOL_EMPTY ((struct spool){ NULL, 0, -1, 0, 0 })
+#define SPOOL_EMPTY ((struct spool){ NULL, 0, -1, 0, 0, NULL })
 
 /* Add bytes at the end.  0, or an errno: then the spool is as it was.  */
 int spool_append (struct spool *spool, const void *data, size_t size);

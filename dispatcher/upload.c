@@ -1,8 +1,8 @@
 /* Upload.  The content comes before mode, owner and group: it is stored as it comes, and nothing is
    replaced before those are checked.  */
 
-#include "dispatcher/ids.h"
-#include "dispatcher/mode.h"
+#include "dispatcher/feed.h"
+#include "dispatcher/ownership.h"
 #include "dispatcher/replacement.h"
 #include "dispatcher/request.h"
 
@@ -15,6 +15,7 @@ struct upload
 {
   struct request *request; /* borrowed */
   struct replacement replacement;
+  struct feed feed; /* of a pipe or a device */
 };
 
 static void
@@ -27,6 +28,7 @@ begin_content (struct request *request)
   if (upload == NULL)
     return;
   upload->request = request;
+  upload->feed = FEED_EMPTY;
   replacement_begin (&upload->replacement, file->data);
   request->state = upload;
 }
@@ -44,6 +46,7 @@ free_upload (struct upload *upload)
 {
   if (upload == NULL)
     return;
+  feed_close (&upload->feed);
   replacement_free (&upload->replacement);
   free (upload);
 }
@@ -55,70 +58,10 @@ abandon (struct request *request)
   request->state = NULL;
 }
 
-/* The owner's entry decides the group too; an id that has no entry is fine for a file.  False: an
-   answer was given.  */
-static bool
-check_owner (struct request *request, struct replacement_owner *owner)
-{
-  const struct packet_bytes *name = &request->packet->upload.owner;
-  unsigned id;
-  if (!name->present)
-    return true;
-  const struct passwd *entry = ids_find_user (name->data);
-  if (entry != NULL)
-    {
-      owner->uid = entry->pw_uid;
-      owner->gid = entry->pw_gid;
-      return true;
-    }
-  if (errno != 0 || !ids_parse (name->data, &id))
-    {
-      answer_not_found (request, "owner", "user", name->data);
-      return false;
-    }
-  owner->uid = id;
-  return true;
-}
-
-static bool
-check_group (struct request *request, struct replacement_owner *owner)
-{
-  const struct packet_bytes *name = &request->packet->upload.group;
-  unsigned id;
-  if (!name->present)
-    return true;
-  const struct group *entry = ids_find_group (name->data);
-  if (entry != NULL)
-    {
-      owner->gid = entry->gr_gid;
-      return true;
-    }
-  if (errno != 0 || !ids_parse (name->data, &id))
-    {
-      answer_not_found (request, "group", "group", name->data);
-      return false;
-    }
-  owner->gid = id;
-  return true;
-}
-
-static bool
-check_mode (struct request *request, struct replacement_owner *owner)
-{
-  const struct packet_bytes *mode = &request->packet->upload.mode;
-  if (!mode->present || mode_parse (mode->data, 07777, &owner->mode))
-    return true;
-  answer_invalid_field (request, "mode", "not an octal mode of one to four digits: %s", mode->data);
-  return false;
-}
-
 static void
-committed (void *context)
+answer_upload (struct upload *upload, int errnum, const char *what)
 {
-  struct upload *upload = context;
   struct request *request = upload->request;
-  int errnum = upload->replacement.errnum;
-  const char *what = upload->replacement.what;
   abandon (request);
   if (errnum != 0)
     answer_os_error (request, errnum, "%s %s", what, request->packet->upload.file.data);
@@ -127,39 +70,66 @@ committed (void *context)
 }
 
 static void
-handle_upload (struct request *request)
+feed_ended (void *context, int errnum)
 {
-  struct upload *upload = request->state;
-  struct replacement_owner owner = { .mode = 0600, .uid = geteuid (), .gid = getegid () };
-  request->state = NULL; /* an answer gives the request away: UPLOAD is ours until it is certain */
-  if (!check_mode (request, &owner) || !check_owner (request, &owner)
-      || !check_group (request, &owner))
-    free_upload (upload);
-  else if (upload == NULL)
-    answer_os_error (request, ENOMEM, "cannot write %s", request->packet->upload.file.data);
-  else
-    {
-      request->state = upload;
-      replacement_commit (&upload->replacement, &owner, committed, upload);
-    }
+  answer_upload (context, errnum, "cannot write");
 }
 
 /* What is waited for is a pipe or a device that takes no more.  */
 static void
-hurry_upload (struct request *request)
+begin_feed (struct upload *upload)
 {
+  struct replacement *replacement = &upload->replacement;
+  int target = replacement_open_special (replacement);
+  if (target < 0)
+    {
+      answer_upload (upload, replacement->errnum, replacement->what);
+      return;
+    }
+  upload->feed.waiting = replacement->spool;
+  replacement->spool = SPOOL_EMPTY;
+  upload->feed.ended = feed_ended;
+  upload->feed.context = upload;
+  upload->feed.last = true;
+  if (!feed_begin (&upload->feed, target))
+    answer_upload (upload, ENOMEM, "cannot write");
+}
+
+static void
+handle_upload (struct request *request)
+{
+  static char scratch[REPLACEMENT_SCRATCH];
+  const struct packet_upload *asked = &request->packet->upload;
+  const struct ownership_fields fields = { &asked->mode, &asked->owner, &asked->group };
+  struct replacement_owner owner;
   struct upload *upload = request->state;
-  upload->replacement.errnum = ECANCELED;
-  upload->replacement.what = "cannot write";
-  committed (upload);
+  request->state = NULL; /* an answer gives the request away: UPLOAD is ours until it is certain */
+  if (!ownership_check (request, &fields, &owner))
+    {
+      free_upload (upload);
+      return;
+    }
+  if (upload == NULL)
+    {
+      answer_os_error (request, ENOMEM, "cannot write %s", asked->file.data);
+      return;
+    }
+  request->state = upload;
+  if (upload->replacement.errnum == 0 && replacement_is_special (&upload->replacement))
+    {
+      begin_feed (upload);
+      return;
+    }
+  replacement_commit (&upload->replacement, &owner, false, scratch);
+  answer_upload (upload, upload->replacement.errnum, upload->replacement.what);
 }
 
 const struct request_kind upload_kind = {
   .id = PACKET_UPLOAD,
+  .protocols = REQUEST_PLAIN,
   .handle = handle_upload,
   .begin_content = begin_content,
   .content = take_content,
   .waits = true,
-  .hurry = hurry_upload,
   .abandon = abandon,
 };

@@ -250,8 +250,15 @@ query_group (struct request *request)
   names_free (&names);
 }
 
-const struct request_kind resolve_user_kind = { .id = PACKET_RESOLVE_USER, .handle = resolve_user };
+const struct request_kind resolve_user_kind = { .id = PACKET_RESOLVE_USER,
+                                                .protocols = REQUEST_BOTH,
+                                                .handle = resolve_user };
 const struct request_kind resolve_group_kind = { .id = PACKET_RESOLVE_GROUP,
+                                                 .protocols = REQUEST_BOTH,
                                                  .handle = resolve_group };
-const struct request_kind query_user_kind = { .id = PACKET_QUERY_USER, .handle = query_user };
-const struct request_kind query_group_kind = { .id = PACKET_QUERY_GROUP, .handle = query_group };
+const struct request_kind query_user_kind = { .id = PACKET_QUERY_USER,
+                                              .protocols = REQUEST_BOTH,
+                                              .handle = query_user };
+const struct request_kind query_group_kind = { .id = PACKET_QUERY_GROUP,
+                                               .protocols = REQUEST_BOTH,
+                                               .handle = query_group };

@@ -1,0 +1,66 @@
+#include "dispatcher/inlet.h"
+
+#include "protocol/frame.h"
+
+enum
+{
+  COMMANDS_GROWTH = 1 << 20, /* bytes: what the windows of all commands have grown by, at most */
+};
+
+static uint32_t commands_grown;
+
+void
+inlet_open (struct inlet *inlet, enum inlet_growth growth)
+{
+  *inlet = (struct inlet){
+    .open = true, .growth = growth, .left = FRAME_WINDOW_INITIAL, .window = FRAME_WINDOW_INITIAL
+  };
+}
+
+bool
+inlet_receive (struct inlet *inlet, size_t size)
+{
+  if (size > inlet->left)
+    return false;
+  inlet->left -= (uint32_t) size;
+  return true;
+}
+
+static bool
+may_double (const struct inlet *inlet)
+{
+  if (inlet->window * 2 > FRAME_WINDOW_MAX)
+    return false;
+  return inlet->growth == INLET_OF_FILE || inlet->window <= COMMANDS_GROWTH - commands_grown;
+}
+
+uint32_t
+inlet_use (struct inlet *inlet, size_t size, bool keeps_up)
+{
+  if (!inlet->open)
+    return 0;
+  inlet->used += (uint32_t) size;
+  inlet->passed += (uint32_t) size;
+  if (inlet->passed >= inlet->window && keeps_up && may_double (inlet))
+    {
+      if (inlet->growth == INLET_OF_COMMAND)
+        commands_grown += inlet->window;
+      inlet->used += inlet->window;
+      inlet->window *= 2;
+      inlet->passed = 0;
+    }
+  if (inlet->used < inlet->window / 2)
+    return 0;
+  uint32_t credit = inlet->used;
+  inlet->left += credit;
+  inlet->used = 0;
+  return credit;
+}
+
+void
+inlet_close (struct inlet *inlet)
+{
+  if (inlet->open && inlet->growth == INLET_OF_COMMAND)
+    commands_grown -= inlet->window - FRAME_WINDOW_INITIAL;
+  inlet->open = false;
+}

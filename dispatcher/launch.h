@@ -1,0 +1,54 @@
+/* What the two requests that run a command have in common: everything up to the moment when it
+   runs.  */
+
+#ifndef DISPATCHER_LAUNCH_H
+#define DISPATCHER_LAUNCH_H
+
+#include "dispatcher/process.h"
+#include "dispatcher/request.h"
+
+/* The fields of the request; borrowed.  */
+struct launch_fields
+{
+  const struct packet_list *command;
+  const struct packet_list *environment, *unset; /* NULL: there are none */
+  const struct packet_bytes *user, *group, *umask, *cwd;
+  const char *term; /* NULL: no terminal */
+};
+
+/* Initialise with LAUNCH_EMPTY; launch_free gives everything back.  Its texts stay the packet's. */
+struct launch
+{
+  struct process_setup setup;
+  const char **argv;        /* owned */
+  const char **environment; /* owned */
+  char *term;               /* owned */
+  gid_t *groups;            /* owned */
+  int far_ends[3];          /* owned: the command's descriptors; -1: not open */
+};
+
+#define LAUNCH_EMPTY ((struct launch){ .setup = { .cwd = NULL }, .far_ends = { -1, -1, -1 } })
+
+/* Everything that the caller can get wrong, in the protocol's order.  False: answered.  */
+bool launch_check (struct launch *launch, struct request *request,
+                   const struct launch_fields *fields);
+
+/* The command's end of descriptor FD: /dev/null; a pipe, whose other end is *NEAR and doesn't
+   block.  False and errno.  */
+bool launch_null (struct launch *launch, int fd);
+bool launch_pipe (struct launch *launch, int fd, int *near);
+
+/* All three are a terminal, whose master is *MASTER and doesn't block.  */
+bool launch_terminal (struct launch *launch, int *master);
+
+/* Start it with the far ends, which are closed here.  */
+enum process_stage launch_start (struct launch *launch, struct process *process,
+                                 void (*changed) (void *context), void *context, int *errnum);
+
+/* It was not started.  */
+void launch_answer_failed (const struct launch *launch, struct request *request,
+                           enum process_stage stage, int errnum);
+
+void launch_free (struct launch *launch);
+
+#endif

@@ -1,0 +1,80 @@
+#include "dispatcher/mounts.h"
+
+#include "dispatcher/loop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* File systems whose calls wait for somebody else; also all of one kind that have a subtype, such
+   as fuse.sshfs.  */
+static const char *const dependent_types[] = {
+  "9p",   "afs",     "autofs",   "beegfs",    "ceph",   "cifs",  "coda",
+  "fuse", "fuseblk", "gfs2",     "glusterfs", "lustre", "ncpfs", "nfs",
+  "nfs4", "ocfs2",   "orangefs", "smb3",      "smbfs",  "sshfs", "virtiofs",
+};
+
+static bool
+is_dependent (const char *type)
+{
+  size_t length = strcspn (type, ".");
+  for (size_t i = 0; i < sizeof dependent_types / sizeof dependent_types[0]; i++)
+    if (strlen (dependent_types[i]) == length && strncmp (type, dependent_types[i], length) == 0)
+      return true;
+  return false;
+}
+
+/* The type in a LINE of mountinfo: the word after " - ".  False: there is none.  */
+static bool
+find_type (const char *line, char type[64])
+{
+  const char *separator = strstr (line, " - ");
+  return separator != NULL && sscanf (separator, " - %63s", type) == 1;
+}
+
+static bool
+read_mounts (int file)
+{
+  static char line[4096 * 3];
+  char type[64];
+  bool found = false;
+  int copy = lseek (file, 0, SEEK_SET) == 0 ? fcntl (file, F_DUPFD_CLOEXEC, 3) : -1;
+  FILE *stream = copy < 0 ? NULL : fdopen (copy, "r");
+  if (stream == NULL)
+    {
+      if (copy >= 0)
+        close (copy);
+      return false;
+    }
+  while (!found && fgets (line, sizeof line, stream) != NULL)
+    found = find_type (line, type) && is_dependent (type);
+  fclose (stream);
+  return found;
+}
+
+/* The kernel tells of a change through the descriptor: it is asked once in each turn of the loop.
+   Without /proc there is no knowing, and everything is done at once.  */
+bool
+mounts_may_hang (void)
+{
+  static int file = -1;
+  static bool opened, result;
+  static uint64_t turn;
+  if (opened && (file < 0 || turn == loop_generation ()))
+    return result;
+  turn = loop_generation ();
+  if (!opened)
+    {
+      opened = true;
+      file = open ("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+      result = file >= 0 && read_mounts (file);
+      return result;
+    }
+  struct pollfd changed = { .fd = file, .events = POLLPRI };
+  if (poll (&changed, 1, 0) > 0 && (changed.revents & (POLLPRI | POLLERR)) != 0)
+    result = read_mounts (file);
+  return result;
+}

@@ -1,0 +1,492 @@
+/* Spawn: a command whose input and outputs pass through while it runs.
+
+   The channel is closed when the leader has exited (and Exited was sent) and both outputs have
+   ended; or were cut off: then only what they have at that moment is still sent.  */
+
+#include "dispatcher/channel.h"
+#include "dispatcher/feed.h"
+#include "dispatcher/launch.h"
+#include "dispatcher/loop.h"
+#include "dispatcher/process.h"
+#include "dispatcher/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum
+{
+  TERMINAL_LEFT = 128 << 10, /* bytes: more than a terminal keeps of what was written to it */
+  KILL_AFTER = 5000,         /* milliseconds from the SIGTERM of a timeout */
+};
+
+/* One output.  */
+struct drain
+{
+  struct spawn *spawn;
+  struct watch watch;    /* fd -1: it has ended */
+  struct outlet *outlet; /* borrowed from the channel */
+  bool cut;              /* no more than LEFT bytes, which it has already */
+  size_t left;
+};
+
+struct spawn
+{
+  struct request *request; /* borrowed; NULL: abandoned, and only waits to be reaped */
+  struct feed input;
+  char last_input;        /* the last character that came */
+  struct drain drains[2]; /* output and error; of a terminal only the first */
+  bool terminal;
+  int64_t linger; /* milliseconds; -1: for ever */
+  struct timer timeout, lingering;
+  bool timed_out, cancelled;
+  bool told; /* Exited was sent */
+  struct process process;
+};
+
+static struct spawn *
+new_spawn (struct request *request)
+{
+  struct spawn *spawn = calloc (1, sizeof *spawn);
+  if (spawn == NULL)
+    return NULL;
+  spawn->request = request;
+  spawn->input = FEED_EMPTY;
+  spawn->input.waiting.account = &channel_input_account;
+  spawn->linger = request->packet->spawn.linger;
+  for (int i = 0; i < 2; i++)
+    spawn->drains[i] = (struct drain){ .spawn = spawn,
+                                       .watch = { .fd = -1, .slot = -1 },
+                                       .outlet = &channel_of (request)->outlets[i + 1] };
+  return spawn;
+}
+
+/* All but the process.  */
+static void
+free_spawn (struct spawn *spawn)
+{
+  loop_clear_timer (&spawn->timeout);
+  loop_clear_timer (&spawn->lingering);
+  feed_close (&spawn->input);
+  for (int i = 0; i < 2; i++)
+    loop_close (&spawn->drains[i].watch);
+  free (spawn);
+}
+
+/* Reap the leader.  Of a command that had to be ended nothing stays.  */
+static void
+reap (struct spawn *spawn)
+{
+  if (spawn->cancelled || spawn->timed_out)
+    process_signal (&spawn->process, SIGKILL);
+  process_free (&spawn->process);
+}
+
+/* ---- the end ---- */
+
+static void
+tell_exit (struct spawn *spawn)
+{
+  const struct rusage *usage = &spawn->process.usage;
+  struct packet packet = { .id = PACKET_EXITED };
+  packet.exited.returncode = spawn->process.returncode;
+  packet.exited.timed_out = spawn->timed_out;
+  packet.exited.user_time =
+      (uint64_t) usage->ru_utime.tv_sec * 1000000000 + (uint64_t) usage->ru_utime.tv_usec * 1000;
+  packet.exited.system_time =
+      (uint64_t) usage->ru_stime.tv_sec * 1000000000 + (uint64_t) usage->ru_stime.tv_usec * 1000;
+  packet.exited.max_resident = (uint64_t) usage->ru_maxrss * 1024;
+  request_send (spawn->request, &packet);
+  spawn->told = true;
+}
+
+static void
+close_if_complete (struct spawn *spawn)
+{
+  bool outputs_ended = spawn->drains[0].watch.fd < 0 && spawn->drains[1].watch.fd < 0;
+  /* Who is killed at the end is not waited for.  */
+  if (!spawn->told || (!outputs_ended && !spawn->process.killed))
+    return;
+  struct request *request = spawn->request;
+  reap (spawn);
+  free_spawn (spawn);
+  request->state = NULL;
+  answer (request, &(struct packet){ .id = PACKET_CLOSED });
+}
+
+/* From here on only what the outputs have now.  */
+static void
+cut_outputs (struct spawn *spawn)
+{
+  for (int i = 0; i < 2; i++)
+    {
+      struct drain *drain = &spawn->drains[i];
+      int left = 0;
+      if (drain->watch.fd < 0 || drain->cut)
+        continue;
+      if (spawn->terminal)
+        left = TERMINAL_LEFT;
+      else
+        ioctl (drain->watch.fd, FIONREAD, &left);
+      drain->cut = true;
+      drain->left = (size_t) left;
+      loop_set_events (&drain->watch, WATCH_NOTHING);
+      outlet_ready (drain->outlet);
+    }
+}
+
+static void
+linger_ended (void *context)
+{
+  cut_outputs (context);
+}
+
+static void
+process_changed (void *context)
+{
+  struct spawn *spawn = context;
+  if (!spawn->process.exited)
+    return;
+  if (spawn->request == NULL)
+    {
+      reap (spawn);
+      free_spawn (spawn);
+      return;
+    }
+  if (!spawn->told)
+    {
+      feed_drop (&spawn->input);
+      tell_exit (spawn);
+      if (spawn->timed_out || spawn->terminal || spawn->linger == 0)
+        cut_outputs (spawn);
+      else if (spawn->linger > 0)
+        loop_set_timer (&spawn->lingering, loop_now () + spawn->linger, linger_ended, spawn);
+    }
+  close_if_complete (spawn);
+}
+
+static void
+close_streams (struct spawn *spawn)
+{
+  feed_close (&spawn->input);
+  for (int i = 0; i < 2; i++)
+    {
+      loop_close (&spawn->drains[i].watch);
+      outlet_close (spawn->drains[i].outlet);
+    }
+}
+
+/* Kill it, and wait for that alone.  */
+static void
+abandon (struct request *request)
+{
+  struct spawn *spawn = request->state;
+  request->state = NULL;
+  if (spawn == NULL)
+    return;
+  spawn->cancelled = true;
+  process_signal (&spawn->process, SIGKILL);
+  close_streams (spawn);
+  spawn->request = NULL;
+  process_changed (spawn);
+}
+
+/* ---- outputs ---- */
+
+static void
+output_ready (void *context, short events)
+{
+  struct drain *drain = context;
+  (void) events;
+  loop_set_events (&drain->watch, WATCH_NOTHING);
+  outlet_ready (drain->outlet);
+}
+
+/* ENDED: and not cut off.  */
+static long
+end_drain (struct drain *drain, bool ended)
+{
+  loop_close (&drain->watch);
+  if (ended)
+    outlet_end (drain->outlet);
+  else
+    outlet_close (drain->outlet);
+  close_if_complete (drain->spawn);
+  return OUTLET_GONE;
+}
+
+/* Whether nobody can write to it any more, and all was read.  */
+static bool
+is_at_end (const struct drain *drain)
+{
+  struct pollfd poll_fd = { .fd = drain->watch.fd, .events = POLLIN };
+  return poll (&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) == 0;
+}
+
+static long
+produce (void *context, char *buffer, size_t size)
+{
+  struct drain *drain = context;
+  if (drain->cut && drain->left == 0)
+    return end_drain (drain, drain->spawn->terminal || is_at_end (drain));
+  if (drain->cut && drain->left < size)
+    size = drain->left;
+  ssize_t got = read (drain->watch.fd, buffer, size);
+  if (got < 0 && errno == EINTR)
+    return OUTLET_AGAIN;
+  if (got < 0 && errno == EAGAIN && !drain->cut)
+    {
+      loop_set_events (&drain->watch, POLLIN);
+      return OUTLET_LATER;
+    }
+  /* A terminal's end is EIO, or that it has no more when its leader has exited.  */
+  if (got <= 0)
+    return end_drain (drain, got == 0 || drain->spawn->terminal || errno != EAGAIN);
+  drain->left -= drain->cut ? (size_t) got : 0;
+  return got;
+}
+
+/* ---- input ---- */
+
+static void
+input_taken (void *context, size_t size)
+{
+  struct spawn *spawn = context;
+  if (spawn->request != NULL)
+    channel_use_input (spawn->request, size, spool_size (&spawn->input.waiting) == 0);
+}
+
+static void
+take_input (struct request *request, const char *data, size_t size)
+{
+  struct spawn *spawn = request->state;
+  spawn->last_input = data[size - 1];
+  /* Without a reader it is dropped.  */
+  if (spawn->input.watch.fd < 0)
+    {
+      channel_use_input (request, size, false);
+      return;
+    }
+  int errnum = feed_add (&spawn->input, data, size);
+  if (errnum == 0)
+    return;
+  abandon (request);
+  answer_process_error (request, "cannot keep the input of the command", errnum);
+}
+
+static void
+end_input (struct request *request)
+{
+  struct spawn *spawn = request->state;
+  char characters[2];
+  if (spawn->input.watch.fd < 0)
+    return;
+  if (!spawn->terminal)
+    {
+      feed_finish (&spawn->input);
+      return;
+    }
+  size_t count = terminal_end_of_input (spawn->input.watch.fd, spawn->last_input, characters);
+  if (count > 0)
+    feed_add (&spawn->input, characters, count);
+}
+
+/* ---- what the client asks for while it runs ---- */
+
+static void
+send_signal (struct request *request, int number)
+{
+  const struct spawn *spawn = request->state;
+  if (!spawn->process.exited)
+    process_signal (&spawn->process, number);
+}
+
+static void
+resize (struct request *request, uint32_t rows, uint32_t columns)
+{
+  const struct spawn *spawn = request->state;
+  if (spawn->terminal && spawn->drains[0].watch.fd >= 0)
+    terminal_resize (spawn->drains[0].watch.fd, rows, columns);
+}
+
+static void
+cancel (struct request *request)
+{
+  struct spawn *spawn = request->state;
+  spawn->cancelled = true;
+  process_signal (&spawn->process, SIGKILL);
+  close_streams (spawn);
+  close_if_complete (spawn);
+}
+
+/* The client is gone: what it would still have sent to the command ends here.  */
+static void
+hurry (struct request *request)
+{
+  struct spawn *spawn = request->state;
+  feed_close (&spawn->input);
+}
+
+/* ---- timeout ---- */
+
+static void
+kill_late (void *context)
+{
+  const struct spawn *spawn = context;
+  process_signal (&spawn->process, SIGKILL);
+}
+
+static void
+time_out (void *context)
+{
+  struct spawn *spawn = context;
+  spawn->timed_out = true;
+  process_signal (&spawn->process, SIGTERM);
+  process_signal (&spawn->process, SIGCONT);
+  loop_set_timer (&spawn->timeout, loop_now () + KILL_AFTER, kill_late, spawn);
+  if (spawn->told)
+    cut_outputs (spawn);
+}
+
+/* ---- the start ---- */
+
+static bool
+open_drain (struct drain *drain, int near)
+{
+  errno = ENOMEM;
+  if (!loop_watch (&drain->watch, near, POLLIN, output_ready, drain))
+    return false;
+  outlet_open (drain->outlet, produce, drain);
+  return true;
+}
+
+static bool
+open_terminal (struct spawn *spawn, struct launch *launch)
+{
+  const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  int master;
+  spawn->terminal = true;
+  if (!launch_terminal (launch, &master))
+    return false;
+  terminal_resize (master, asked->rows, asked->columns);
+  if (!open_drain (&spawn->drains[0], master))
+    return false;
+  int input = fcntl (master, F_DUPFD_CLOEXEC, 3);
+  if (input < 0)
+    return false;
+  errno = ENOMEM;
+  return feed_begin (&spawn->input, input);
+}
+
+static bool
+open_pipes (struct spawn *spawn, struct launch *launch)
+{
+  const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  int near;
+  if (!asked->with_input && !launch_null (launch, 0))
+    return false;
+  if (asked->with_input)
+    {
+      if (!launch_pipe (launch, 0, &near))
+        return false;
+      errno = ENOMEM;
+      if (!feed_begin (&spawn->input, near))
+        return false;
+    }
+  for (int i = 0; i < 2; i++)
+    if (asked->with_output
+            ? !launch_pipe (launch, i + 1, &near) || !open_drain (&spawn->drains[i], near)
+            : !launch_null (launch, i + 1))
+      return false;
+  return true;
+}
+
+/* How it went; with PROCESS_FORK and *ERRNUM also what has nothing to do with the process.  */
+static enum process_stage
+start (struct spawn *spawn, struct launch *launch, int *errnum)
+{
+  const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  spawn->input.taken = input_taken;
+  spawn->input.context = spawn;
+  if (asked->term.present ? !open_terminal (spawn, launch) : !open_pipes (spawn, launch))
+    {
+      *errnum = errno;
+      return PROCESS_FORK;
+    }
+  return launch_start (launch, &spawn->process, process_changed, spawn, errnum);
+}
+
+static void
+tell_start (struct spawn *spawn)
+{
+  const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  struct packet packet = { .id = PACKET_STARTED };
+  packet.started.pid = spawn->process.pid;
+  request_send (spawn->request, &packet);
+  if (asked->with_input || spawn->terminal)
+    inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
+  if (asked->timeout > 0 && asked->timeout < INT64_MAX / 2)
+    loop_set_timer (&spawn->timeout, loop_now () + (int64_t) asked->timeout, time_out, spawn);
+}
+
+static void
+run (struct request *request, struct launch *launch)
+{
+  int errnum = 0;
+  struct spawn *spawn = new_spawn (request);
+  if (spawn == NULL)
+    {
+      answer_os_error (request, ENOMEM, "cannot run a command");
+      return;
+    }
+  enum process_stage stage = start (spawn, launch, &errnum);
+  if (stage == PROCESS_STARTED)
+    {
+      request->state = spawn;
+      tell_start (spawn);
+      return;
+    }
+  free_spawn (spawn);
+  launch_answer_failed (launch, request, stage, errnum);
+}
+
+static void
+handle (struct request *request)
+{
+  const struct packet_spawn *asked = &request->packet->spawn;
+  const struct launch_fields fields = { .command = &asked->command,
+                                        .environment = &asked->environment,
+                                        .unset = &asked->unset,
+                                        .user = &asked->user,
+                                        .group = &asked->group,
+                                        .umask = &asked->umask,
+                                        .cwd = &asked->cwd,
+                                        .term = asked->term.present ? asked->term.data : NULL };
+  struct launch launch = LAUNCH_EMPTY;
+  if (launch_check (&launch, request, &fields))
+    {
+      if (asked->linger < -1)
+        answer_invalid_field (request, "linger", "neither -1 nor a number of milliseconds");
+      else
+        run (request, &launch);
+    }
+  launch_free (&launch);
+}
+
+const struct request_kind spawn_kind = {
+  .id = PACKET_SPAWN,
+  .protocols = REQUEST_SESSION,
+  .handle = handle,
+  .abandon = abandon,
+  .hurry = hurry,
+  .lasts = request_lasts,
+  .input = take_input,
+  .input_end = end_input,
+  .cancel = cancel,
+  .signal = send_signal,
+  .resize = resize,
+};

@@ -1,0 +1,20 @@
+/* Pseudo-terminals.  */
+
+#ifndef DISPATCHER_TERMINAL_H
+#define DISPATCHER_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A new one: *MASTER, which doesn't block, and *SLAVE.  False and errno.  */
+bool terminal_open (int *master, int *slave);
+
+/* Its size; what doesn't fit the system's type is the largest that does.  */
+void terminal_resize (int master, uint32_t rows, uint32_t columns);
+
+/* The characters that end the input of the program that reads, LAST being the last one it was sent
+   (NUL: none).  Returns how many, at most 2; none where it takes characters as they are.  */
+size_t terminal_end_of_input (int master, char last, char characters[2]);
+
+#endif
