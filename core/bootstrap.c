@@ -25,7 +25,7 @@ add_installed_dispatcher (lr_command *command)
 }
 
 int
-bootstrap_command (const lr_hop *hop, lr_command *out, struct lr_error *error)
+bootstrap_command (const lr_hop *hop, const char *nonce, lr_command *out, struct lr_error *error)
 {
   lr_command inner = { NULL, 0, 0, NULL, 0 };
   const char *word;
@@ -39,6 +39,8 @@ bootstrap_command (const lr_hop *hop, lr_command *out, struct lr_error *error)
         "%s: this version puts no dispatcher on the far side by itself: name one that "
         "is there with the option dispatcher=PATH",
         hop->schema);
+  if (nonce != NULL)
+    lr_command_add (&inner, "--session", nonce);
   hop->connector->wrap (hop, &inner, out);
   command_free (&inner);
   return command_check (out, hop->schema, error);

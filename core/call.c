@@ -1,19 +1,98 @@
 #include "core/call.h"
 
 #include "core/args.h"
+#include "core/connection.h"
 #include "core/error.h"
 #include "core/result.h"
+#include "core/transfer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- completions ---- */
+
+struct completion *
+completion_new (lr_loop *loop, lr_callback *callback, void *data)
+{
+  struct completion *completion = calloc (1, sizeof *completion);
+  if (completion != NULL)
+    *completion = (struct completion){ .loop = loop, .callback = callback, .data = data };
+  return completion;
+}
+
+static void
+deliver (void *context)
+{
+  static const struct lr_error no_memory = { .kind = LR_ERROR_NO_MEMORY,
+                                             .hop = -1,
+                                             .message = "there is no memory" };
+  struct completion *completion = context;
+  const struct lr_error *error = completion->own_error;
+  if (completion->status != 0 && error == NULL)
+    error = &no_memory;
+  completion->callback (completion->data, completion->status, completion->result, error);
+  free (completion->own_error);
+  free (completion);
+}
+
+void
+completion_fill (struct completion *completion, int status, void *result,
+                 const struct lr_error *error)
+{
+  completion->status = status;
+  completion->result = result;
+  completion->done = true;
+  if (status != 0 && completion->error == NULL)
+    completion->error = completion->own_error = malloc (sizeof *error);
+  if (status != 0 && completion->error != NULL)
+    *completion->error = *error;
+  if (completion->internal)
+    deliver (completion);
+  else if (completion->callback != NULL)
+    loop_add_notice (completion->loop, &completion->notice, deliver, completion);
+}
+
+/* ---- calls ---- */
+
+struct lr_call *
+call_new (lr_connection *connection, enum operation operation)
+{
+  struct lr_call *call = calloc (1, sizeof *call);
+  if (call == NULL)
+    return NULL;
+  call->operation = operation;
+  call->connection = connection;
+  connection_introduce (connection, call);
+  return call;
+}
+
 void
 call_free (struct lr_call *call)
 {
   for (size_t i = 0; i < sizeof call->outputs / sizeof call->outputs[0]; i++)
     free (call->outputs[i].data);
+  loop_clear_timer (&call->timer);
+  transfer_free (call->transfer);
+  arena_free (&call->memory);
+  lr_free (call->result);
+  free (call->error);
+  free (call);
+}
+
+void
+call_complete (struct lr_call *call)
+{
+  struct lr_error no_memory;
+  struct completion *completion = call->completion;
+  if (completion == NULL)
+    return;
+  call->completion = NULL;
+  error_no_memory (&no_memory);
+  completion_fill (completion, call->status, call->result,
+                   call->error != NULL ? call->error : &no_memory);
+  call->result = NULL;
 }
 
 const lr_hop *
@@ -34,25 +113,6 @@ lr_call_set_state (lr_call *call, void *state)
   *call->state = state;
 }
 
-/* A blocking call's caller waits until the end.  */
-int
-lr_call_cancelled (const lr_call *call)
-{
-  return call->answered;
-}
-
-size_t
-lr_call_read (lr_call *call, void *buffer, size_t size)
-{
-  size_t left = call->input.data == NULL ? 0 : call->input.size - call->input_read;
-  if (size > left)
-    size = left;
-  if (size > 0)
-    memcpy (buffer, call->input.data + call->input_read, size);
-  call->input_read += size;
-  return size;
-}
-
 /* ---- answers ---- */
 
 static void
@@ -69,18 +129,27 @@ answer (struct lr_call *call, int status, void *result)
 }
 
 void
+call_answer (struct lr_call *call, void *result)
+{
+  answer (call, 0, result);
+}
+
+void
 call_fail_with (struct lr_call *call, const struct lr_error *error)
 {
   if (call->answered)
     return;
-  if (call->error != error)
-    *call->error = *error;
-  error_add_hop (call->error, call->hop_index, call->host);
+  call->error = malloc (sizeof *error);
+  if (call->error != NULL)
+    {
+      *call->error = *error;
+      error_add_hop (call->error, call->hop_index, call->host);
+    }
   answer (call, -1, NULL);
 }
 
-static void
-fail_no_memory (struct lr_call *call)
+void
+call_fail_no_memory (struct lr_call *call)
 {
   struct lr_error error;
   error_no_memory (&error);
@@ -142,13 +211,19 @@ call_store_output (struct lr_call *call, enum lr_stream stream, const char *data
   output->size += size;
 }
 
+void
+call_take_output (struct lr_call *call, enum lr_stream stream, const char *data, size_t size)
+{
+  expect_output (call, &call->outputs[stream], size);
+  call_store_output (call, stream, data, size);
+}
+
 int
 lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t size)
 {
-  if (call->answered || (stream != LR_STDOUT && stream != LR_STDERR))
+  if (call->answered || (stream != LR_STDOUT && stream != LR_STDERR) || lr_call_cancelled (call))
     return -1;
-  expect_output (call, &call->outputs[stream], size);
-  call_store_output (call, stream, data, size);
+  call_take_output (call, stream, data, size);
   return call->outputs[stream].over_limit || call->outputs[stream].no_memory ? -1 : 0;
 }
 
@@ -209,7 +284,7 @@ check_limits (struct lr_call *call, const char *field)
   for (size_t i = 0; i < sizeof call->outputs / sizeof call->outputs[0]; i++)
     if (call->outputs[i].no_memory)
       {
-        fail_no_memory (call);
+        call_fail_no_memory (call);
         return false;
       }
     else if (call->outputs[i].over_limit)
@@ -232,9 +307,23 @@ reply_download (struct lr_call *call)
   if (result == NULL || !move_output (&call->outputs[LR_STDOUT], result, &result->content))
     {
       lr_free (result);
-      fail_no_memory (call);
+      call_fail_no_memory (call);
       return;
     }
+  answer (call, 0, result);
+}
+
+static void
+reply_put (struct lr_call *call)
+{
+  struct lr_put_result *result = result_new (sizeof *result);
+  if (result == NULL)
+    {
+      call_fail_no_memory (call);
+      return;
+    }
+  result->size = call->transfer->done;
+  result->in_place = call->transfer->written_in_place;
   answer (call, 0, result);
 }
 
@@ -247,6 +336,8 @@ lr_reply_done (lr_call *call)
     return;
   if (operation == OPERATION_DOWNLOAD)
     reply_download (call);
+  else if (call->transfer != NULL)
+    reply_put (call);
   else
     answer (call, 0, NULL);
 }
@@ -264,24 +355,28 @@ lr_reply_run (lr_call *call, int64_t returncode)
       || !move_output (&call->outputs[LR_STDERR], result, &result->stderr_bytes))
     {
       lr_free (result);
-      fail_no_memory (call);
+      call_fail_no_memory (call);
       return;
     }
   result->returncode = returncode;
+  result->user_time_ns = call->exited.user_time;
+  result->system_time_ns = call->exited.system_time;
+  result->max_resident = call->exited.max_resident;
   if (returncode == 0 || args->no_check)
     {
       answer (call, 0, result);
       return;
     }
+  struct lr_error error;
   if (returncode < 0)
-    error_set (call->error, LR_ERROR_EXIT_STATUS, "%s: %s was ended by signal %lld", call->host,
+    error_set (&error, LR_ERROR_EXIT_STATUS, "%s: %s was ended by signal %lld", call->host,
                args->command[0], (long long) -returncode);
   else
-    error_set (call->error, LR_ERROR_EXIT_STATUS, "%s: %s ended with status %lld", call->host,
+    error_set (&error, LR_ERROR_EXIT_STATUS, "%s: %s ended with status %lld", call->host,
                args->command[0], (long long) returncode);
-  call->error->exit_status = (int32_t) returncode;
-  error_add_hop (call->error, call->hop_index, call->host);
-  answer (call, -1, result);
+  error.exit_status = (int32_t) returncode;
+  call_fail_with (call, &error);
+  call->result = result;
 }
 
 /* Copy what a connector replies with, a structure that begins with its own size, to OWN.  False:
@@ -330,7 +425,7 @@ answer_copied (struct lr_call *call, void *result, bool copied)
   else
     {
       lr_free (result);
-      fail_no_memory (call);
+      call_fail_no_memory (call);
     }
 }
 
@@ -361,7 +456,7 @@ reply_text (struct lr_call *call, const char *text)
 {
   char *result = result_text (text);
   if (result == NULL)
-    fail_no_memory (call);
+    call_fail_no_memory (call);
   else
     answer (call, 0, result);
 }

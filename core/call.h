@@ -1,14 +1,41 @@
 /* A call: one operation under way, from its arguments to its result or error.
 
-   A provider (the tunnel, or the connector's own function) answers it exactly once, with one of the
-   lr_reply_... or lr_call_fail; what comes after that is ignored.  */
+   Two parties are interested in a call, and neither waits for the other.  The caller waits for its
+   completion: the answer, a timeout or a cancel, whichever comes first.  The provider (a channel of
+   the session, the plain client, or the connector's own function in its thread) answers it exactly
+   once, with one of the lr_reply_... or lr_call_fail; what comes after that is ignored.  A call
+   whose caller has gone lives until its provider has let go of it.  */
 
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
 #include "core/connector.h"
+#include "core/loop.h"
+#include "protocol/arena.h"
 
 #include <stdbool.h>
+
+/* What the caller waits for.  */
+struct completion
+{
+  lr_loop *loop;
+  struct loop_call notice;
+  lr_callback *callback; /* NULL: it waits until DONE, and then takes what it needs itself */
+  void *data;
+  bool internal; /* CALLBACK is the library's own, and is called at once */
+  bool done;
+  int status;
+  void *result;           /* owned */
+  struct lr_error *error; /* where it goes: the caller's; NULL: it is allocated when there is one */
+  struct lr_error *own_error; /* owned */
+};
+
+/* A completion on the heap, which frees itself when it has called CALLBACK; NULL without memory. */
+struct completion *completion_new (lr_loop *loop, lr_callback *callback, void *data);
+
+/* It has come to its end.  RESULT becomes the caller's; ERROR, where STATUS is -1, is copied.  */
+void completion_fill (struct completion *completion, int status, void *result,
+                      const struct lr_error *error);
 
 /* An output that is being received.  Owns its data.  */
 struct call_output
@@ -24,34 +51,72 @@ struct call_output
 struct lr_call
 {
   enum operation operation;
-  const struct lr_hop *hop; /* borrowed */
-  const char *host;         /* borrowed: said in errors */
+  lr_connection *connection; /* borrowed, and so what follows: */
+  const struct lr_hop *hop;
+  const char *host; /* said in errors */
   int hop_index;
-  void **state;     /* the connection's: what the connector's open left */
-  const void *args; /* borrowed, of the operation's type; NULL: it has none */
+  void **state;        /* the connection's: what the connector's open left */
+  const void *args;    /* of the operation's type; NULL: it has none */
+  struct arena memory; /* a copy of the arguments, where they are not the caller's */
 
   struct lr_bytes input; /* borrowed: the content or input the caller sends */
   size_t input_read;
   uint64_t output_limit;         /* bytes of each output */
   struct call_output outputs[3]; /* indexed by enum lr_stream; 0 is unused */
 
-  struct lr_error *error; /* borrowed: filled in on failure */
-  void *result;           /* of the operation's type, for lr_free; NULL: absent, or it has none */
+  /* The answer.  */
   bool answered;
-  int status;           /* 0 or -1, once answered */
-  struct lr_call *next; /* in the queue of a plain client */
+  int status;
+  void *result;           /* owned; of the operation's type, for lr_free; NULL: absent, or none */
+  struct lr_error *error; /* owned; NULL: none, or no memory for one */
+
+  /* The caller.  */
+  struct completion *completion; /* NULL: it has gone */
+  uint64_t id;
+  struct lr_call *next, *previous; /* of the connection's */
+  struct loop_timer timer;
+  uint64_t timeout;  /* milliseconds; 0: none */
+  uint64_t patience; /* milliseconds more, in which the far side ends it by itself */
+
+  /* The provider.  */
+  bool started;
+  bool in_plain_client;            /* one of these: */
+  struct session_channel *channel; /* NULL: none, or closed */
+  struct transfer *transfer;       /* owned: between it and a descriptor; NULL: there is none */
+  struct
+  {
+    bool known;
+    int64_t returncode;
+    bool timed_out;
+    uint64_t user_time, system_time, max_resident;
+  } exited;                     /* run */
+  struct lr_call *next_in_line; /* of the plain client's, or the worker's */
+  struct loop_call posted;      /* by the worker: it has let go */
+  struct worker *worker;
+  bool cancelled; /* for the worker, under its lock */
 };
 
-/* What is left of a call that has ended: its outputs.  */
+/* A call without a caller yet; NULL without memory.  */
+struct lr_call *call_new (lr_connection *connection, enum operation operation);
+
+/* Free the call, which nobody uses any more, and its answer if that was not taken.  */
 void call_free (struct lr_call *call);
+
+/* Give the caller, if it is still there, the answer.  */
+void call_complete (struct lr_call *call);
 
 /* Note that SIZE bytes come on STREAM (announced, not allocated).  */
 void call_begin_output (struct lr_call *call, enum lr_stream stream, uint64_t size);
 
-/* Keep SIZE bytes of STREAM, which were announced, or note why not: the reply will say so.  */
+/* Keep SIZE bytes of STREAM, announced or not, or note why not: the reply will say so.  */
 void call_store_output (struct lr_call *call, enum lr_stream stream, const char *data, size_t size);
+void call_take_output (struct lr_call *call, enum lr_stream stream, const char *data, size_t size);
 
-/* Fail with an error that is set in *call->error, or is *ERROR.  */
+/* Fail with ERROR, which gets the call's hop and host.  */
 void call_fail_with (struct lr_call *call, const struct lr_error *error);
+void call_fail_no_memory (struct lr_call *call);
+
+/* Answer with RESULT, of the operation's type.  */
+void call_answer (struct lr_call *call, void *result);
 
 #endif

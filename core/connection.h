@@ -1,20 +1,52 @@
-/* A connection: an opened target, and the calls that go through it.  */
+/* A connection: an opened target, and the calls and processes that go through it.  */
 
 #ifndef CORE_CONNECTION_H
 #define CORE_CONNECTION_H
 
 #include "core/call.h"
 
-/* Carry out OPERATION with ARGS, and INPUT where it sends any, and wait for the end.  The result
-   goes to *RESULT, which may be NULL where there is none.  0 or -1, as all public functions.  */
-int connection_call (lr_connection *connection, enum operation operation, const void *args,
-                     struct lr_bytes input, uint64_t output_limit, void **result,
-                     struct lr_error *error);
+#include <stdbool.h>
 
-/* Whether OPERATION goes to a dispatcher, rather than to the connector's own function.  */
+struct session;
+
+lr_loop *connection_loop (const lr_connection *connection);
+
+/* Tell CALL, a new one, whose it is.  */
+void connection_introduce (lr_connection *connection, struct lr_call *call);
+
+/* Let CALL, which has all it needs, take its turn: at once, or when the connection is open.  It is
+   completed by COMPLETION, and freed, whatever comes.  */
+void connection_start_call (struct lr_call *call, struct completion *completion);
+
+/* CALL has been answered, and its provider is done with it, or is to be: complete and free it.  */
+void connection_end_call (struct lr_call *call);
+
+/* The caller doesn't wait any more, because of ERROR: complete CALL, and let its provider stop.  */
+void connection_give_up_call (struct lr_call *call, const struct lr_error *error);
+
+/* The number of the call that was started last.  */
+uint64_t connection_last_id (const lr_connection *connection);
+
+/* The call of this number; NULL: it has ended.  */
+struct lr_call *connection_find_call (lr_connection *connection, uint64_t id);
+
+/* Whether OPERATION goes to a dispatcher, rather than to the connector's own function; whether that
+   one speaks sessions.  */
 bool connection_tunnels (const lr_connection *connection, enum operation operation);
+bool connection_speaks_sessions (const lr_connection *connection);
 
-/* Ask the dispatcher for a sign of life.  */
-int connection_check_alive (lr_connection *connection, struct lr_error *error);
+/* Its session, and why there is none: NULL and *ERROR.  */
+struct session *connection_session (lr_connection *connection, struct lr_error *error);
+
+/* There may be something to send: send it before the loop waits next.  */
+void connection_flush_soon (lr_connection *connection);
+
+/* Whom errors name.  */
+const char *connection_host (const lr_connection *connection);
+void connection_blame (const lr_connection *connection, struct lr_error *error);
+
+/* Processes are in the connection's list, so that they learn of its end; PROCESS lives longer.  */
+struct lr_process;
+struct lr_process **connection_processes (lr_connection *connection);
 
 #endif

@@ -36,6 +36,10 @@ static const struct lr_option tunnel_options[] = {
   { .name = "dispatcher",
     .type = LR_OPTION_WORDS,
     .help = "the program, and its arguments, that is run at the far side as the dispatcher" },
+  { .name = "protocol",
+    .type = LR_OPTION_CHOICE,
+    .choices = "session|plain",
+    .help = "what is spoken with the dispatcher; plain is for one that knows nothing else" },
 };
 
 const char *

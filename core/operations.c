@@ -1,21 +1,100 @@
-/* The blocking calls: each checks its arguments and hands them to the connection.  */
+/* The operations as an application asks for them: each is checked and becomes a call, which
+   somebody waits for, or which calls back.  */
 
 #include "core/args.h"
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/result.h"
+#include "core/transfer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum
 {
   DEFAULT_LIMIT_BITS = 31, /* 2 GiB */
   DIGEST_SIZE = 64,        /* bytes: all that an answer to stat has besides its fields */
-  NO_OUTPUT = 0,
+  RUN_PATIENCE = 7000,     /* milliseconds that a command is given to end at the far side */
+  TEXTS_MAX = 8,
 };
 
-static const struct lr_bytes no_input = { NULL, 0 };
+union arguments
+{
+  uint32_t size;
+  struct lr_run_args run;
+  struct lr_stat_args stat;
+  struct lr_upload_args upload;
+  struct lr_download_args download;
+  struct lr_resolve_args resolve;
+  struct lr_query_user_args query_user;
+  struct lr_query_group_args query_group;
+  struct lr_getenv_args getenv;
+  struct lr_put_args put;
+  struct lr_get_args get;
+};
+
+/* A text, or a list of them ended by NULL, that arguments point to.  */
+struct text
+{
+  size_t offset;
+  bool list;
+  const char *required; /* its name, if it must be there; NULL: it need not */
+};
+
+static const struct row
+{
+  enum operation operation;
+  size_t size;    /* of the arguments; 0: there are none */
+  size_t timeout; /* offset */
+  struct text texts[TEXTS_MAX];
+  size_t text_count;
+} rows[] = {
+#define TEXT(type, member)                                                                         \
+  {                                                                                                \
+    offsetof (struct type, member), false, NULL                                                    \
+  }
+#define NEEDED(type, member)                                                                       \
+  {                                                                                                \
+    offsetof (struct type, member), false, #member                                                 \
+  }
+#define LIST(type, member)                                                                         \
+  {                                                                                                \
+    offsetof (struct type, member), true, NULL                                                     \
+  }
+#define ROW(operation, type, count, ...)                                                           \
+  {                                                                                                \
+    operation, sizeof (struct type), offsetof (struct type, timeout_ms), { __VA_ARGS__ }, count    \
+  }
+  [LR_OPERATION_PING] = { .operation = OPERATION_OPEN },
+  [LR_OPERATION_RUN] =
+      ROW (OPERATION_RUN, lr_run_args, 7, LIST (lr_run_args, command),
+           LIST (lr_run_args, environment), LIST (lr_run_args, unset), TEXT (lr_run_args, user),
+           TEXT (lr_run_args, group), TEXT (lr_run_args, umask), TEXT (lr_run_args, cwd)),
+  [LR_OPERATION_STAT] = ROW (OPERATION_STAT, lr_stat_args, 1, NEEDED (lr_stat_args, path)),
+  [LR_OPERATION_UPLOAD] =
+      ROW (OPERATION_UPLOAD, lr_upload_args, 4, NEEDED (lr_upload_args, file),
+           TEXT (lr_upload_args, mode), TEXT (lr_upload_args, owner), TEXT (lr_upload_args, group)),
+  [LR_OPERATION_DOWNLOAD] =
+      ROW (OPERATION_DOWNLOAD, lr_download_args, 1, NEEDED (lr_download_args, file)),
+  [LR_OPERATION_RESOLVE_USER] =
+      ROW (OPERATION_RESOLVE_USER, lr_resolve_args, 1, TEXT (lr_resolve_args, name)),
+  [LR_OPERATION_RESOLVE_GROUP] =
+      ROW (OPERATION_RESOLVE_GROUP, lr_resolve_args, 1, TEXT (lr_resolve_args, name)),
+  [LR_OPERATION_QUERY_USER] =
+      ROW (OPERATION_QUERY_USER, lr_query_user_args, 1, NEEDED (lr_query_user_args, user)),
+  [LR_OPERATION_QUERY_GROUP] =
+      ROW (OPERATION_QUERY_GROUP, lr_query_group_args, 1, NEEDED (lr_query_group_args, group)),
+  [LR_OPERATION_GETENV] = ROW (OPERATION_GETENV, lr_getenv_args, 1, NEEDED (lr_getenv_args, key)),
+  [LR_OPERATION_PUT] =
+      ROW (OPERATION_UPLOAD, lr_put_args, 4, NEEDED (lr_put_args, file), TEXT (lr_put_args, mode),
+           TEXT (lr_put_args, owner), TEXT (lr_put_args, group)),
+  [LR_OPERATION_GET] = ROW (OPERATION_DOWNLOAD, lr_get_args, 1, NEEDED (lr_get_args, file)),
+#undef TEXT
+#undef NEEDED
+#undef LIST
+#undef ROW
+};
 
 static uint64_t
 limit_or_default (uint64_t limit)
@@ -23,123 +102,343 @@ limit_or_default (uint64_t limit)
   return limit == 0 ? UINT64_C (1) << DEFAULT_LIMIT_BITS : limit;
 }
 
-/* A text that has to be there.  */
+/* ---- checking ---- */
+
 static int
-require (const char *value, const char *name, struct lr_error *error)
+import (enum lr_operation operation, const void *given, union arguments *args,
+        struct lr_error *error)
 {
-  return value != NULL ? 0 : error_set_field (error, name, "%s is NULL", name);
+  const struct row *row = &rows[operation];
+  if (row->size == 0)
+    return 0;
+  if (args_import (args, row->size, given, error) != 0)
+    return -1;
+  for (size_t i = 0; i < row->text_count; i++)
+    {
+      const char *text;
+      memcpy (&text, (const char *) args + row->texts[i].offset, sizeof text);
+      if (text == NULL && row->texts[i].required != NULL)
+        return error_set_field (error, row->texts[i].required, "%s is NULL",
+                                row->texts[i].required);
+    }
+  if (operation == LR_OPERATION_RUN && (args->run.command == NULL || args->run.command[0] == NULL))
+    return error_set_field (error, "command", "the command is empty");
+  return 0;
+}
+
+/* ---- copying ---- */
+
+static const char *
+copy_text (struct arena *arena, const char *text)
+{
+  size_t size = strlen (text) + 1;
+  char *copy = arena_allocate (arena, size);
+  return copy == NULL ? NULL : memcpy (copy, text, size);
+}
+
+static const char *const *
+copy_list (struct arena *arena, const char *const *list)
+{
+  size_t count = 0;
+  while (list[count] != NULL)
+    count++;
+  const char **copy = arena_allocate (arena, (count + 1) * sizeof *copy);
+  for (size_t i = 0; copy != NULL && i < count; i++)
+    {
+      copy[i] = copy_text (arena, list[i]);
+      if (copy[i] == NULL)
+        return NULL;
+    }
+  if (copy != NULL)
+    copy[count] = NULL;
+  return copy;
+}
+
+/* Copy what the member TEXT of ARGS points to.  False without memory.  */
+static bool
+copy_member (struct arena *arena, union arguments *args, const struct text *text)
+{
+  const void *value;
+  void *place = (char *) args + text->offset;
+  memcpy (&value, place, sizeof value);
+  if (value == NULL)
+    return true;
+  value = text->list ? (const void *) copy_list (arena, value) : copy_text (arena, value);
+  memcpy (place, &value, sizeof value);
+  return value != NULL;
+}
+
+/* Give CALL arguments of its own.  */
+static bool
+copy_arguments (struct lr_call *call, const struct row *row, union arguments *args)
+{
+  for (size_t i = 0; i < row->text_count; i++)
+    if (!copy_member (&call->memory, args, &row->texts[i]))
+      return false;
+  void *own = arena_allocate (&call->memory, row->size + 1);
+  if (own == NULL)
+    return false;
+  memcpy (own, args, row->size);
+  call->args = own;
+  return true;
+}
+
+/* ---- making calls ---- */
+
+/* What each operation needs besides its arguments.  */
+static bool
+set_up (struct lr_call *call, enum lr_operation operation, const union arguments *args)
+{
+  switch (operation)
+    {
+    case LR_OPERATION_RUN:
+      call->input = args->run.input;
+      call->output_limit = limit_or_default (args->run.output_limit);
+      call->patience = RUN_PATIENCE;
+      return true;
+    case LR_OPERATION_UPLOAD:
+      call->input = args->upload.content;
+      return true;
+    case LR_OPERATION_DOWNLOAD:
+      call->output_limit = limit_or_default (args->download.limit);
+      return true;
+    case LR_OPERATION_STAT:
+      call->output_limit = DIGEST_SIZE;
+      return true;
+    case LR_OPERATION_PUT:
+      return transfer_for_put (call, &args->put);
+    case LR_OPERATION_GET:
+      call->output_limit = limit_or_default (0);
+      return transfer_for_get (call, &args->get);
+    default:
+      return true;
+    }
+}
+
+/* NULL without memory.  */
+static struct lr_call *
+make_call (lr_connection *connection, enum lr_operation operation, union arguments *args)
+{
+  const struct row *row = &rows[operation];
+  struct lr_call *call = call_new (connection, row->operation);
+  if (call == NULL)
+    return NULL;
+  if (row->size > 0)
+    memcpy (&call->timeout, (const char *) args + row->timeout, sizeof call->timeout);
+  if (call->timeout == LR_NEVER)
+    call->timeout = 0;
+  if (copy_arguments (call, row, args) && set_up (call, operation, args))
+    return call;
+  call_free (call);
+  return NULL;
+}
+
+/* ---- preserve, where the far side can't do it by itself ---- */
+
+/* An upload that waits for what it is to preserve.  */
+struct preserving
+{
+  struct lr_call *upload;
+  struct completion *completion; /* of the upload */
+};
+
+/* Fill in what the upload leaves open from the file that is there.  */
+static bool
+fill_in (struct lr_call *upload, const struct lr_stat_result *old)
+{
+  struct lr_upload_args *args = (struct lr_upload_args *) upload->args;
+  struct arena *arena = &upload->memory;
+  char mode[8];
+  snprintf (mode, sizeof mode, "%o", (unsigned) (old->mode & 07777));
+  if (args->mode == NULL)
+    args->mode = copy_text (arena, mode);
+  if (args->owner == NULL)
+    args->owner = copy_text (arena, old->owner);
+  if (args->group == NULL)
+    args->group = copy_text (arena, old->group);
+  return args->mode != NULL && args->owner != NULL && args->group != NULL;
+}
+
+static void
+old_is_known (void *data, int status, void *result, const struct lr_error *error)
+{
+  struct preserving *preserving = data;
+  struct lr_call *upload = preserving->upload;
+  struct lr_stat_result *old = result;
+  if (status != 0)
+    call_fail_with (upload, error);
+  else if (old != NULL && old->type == LR_FILE_REGULAR && !fill_in (upload, old))
+    call_fail_no_memory (upload);
+  if (upload->answered)
+    {
+      upload->completion = preserving->completion;
+      connection_end_call (upload);
+    }
+  else
+    connection_start_call (upload, preserving->completion);
+  lr_free (result);
+}
+
+/* False without memory.  */
+static bool
+preserve (struct lr_call *upload, struct completion *completion)
+{
+  const struct lr_upload_args *args = upload->args;
+  union arguments stat = { .stat = LR_STAT_ARGS (.path = args->file, .follow_links = 1) };
+  struct preserving *preserving = arena_allocate (&upload->memory, sizeof *preserving);
+  struct completion *known =
+      completion_new (connection_loop (upload->connection), old_is_known, preserving);
+  struct lr_call *call = make_call (upload->connection, LR_OPERATION_STAT, &stat);
+  if (preserving == NULL || known == NULL || call == NULL)
+    {
+      free (known);
+      if (call != NULL)
+        call_free (call);
+      return false;
+    }
+  *preserving = (struct preserving){ upload, completion };
+  known->internal = true;
+  connection_start_call (call, known);
+  upload->id = call->id;
+  return true;
+}
+
+/* ---- starting ---- */
+
+/* Start the call of OPERATION, for COMPLETION.  NULL without memory; else it may have ended by
+   now.  */
+static struct lr_call *
+start (lr_connection *connection, enum lr_operation operation, union arguments *args,
+       struct completion *completion, uint64_t *id)
+{
+  struct lr_call *call = make_call (connection, operation, args);
+  if (call == NULL)
+    return NULL;
+  const struct lr_upload_args *upload = call->operation == OPERATION_UPLOAD ? call->args : NULL;
+  if (upload != NULL && upload->preserve && connection_tunnels (connection, OPERATION_UPLOAD)
+      && !connection_speaks_sessions (connection))
+    {
+      if (preserve (call, completion))
+        {
+          *id = connection_last_id (connection);
+          return call;
+        }
+      call_free (call);
+      return NULL;
+    }
+  connection_start_call (call, completion);
+  *id = connection_last_id (connection);
+  return call;
+}
+
+/* The blocking call of OPERATION.  RESULT may be NULL where there is none.  */
+static int
+carry_out (lr_connection *connection, enum lr_operation operation, const void *given, void **result,
+           struct lr_error *error)
+{
+  union arguments args;
+  uint64_t id;
+  lr_loop *loop = connection_loop (connection);
+  struct completion completion = { .loop = loop, .error = error };
+  if (loop_check_may_wait (loop, error) != 0 || import (operation, given, &args, error) != 0)
+    return -1;
+  struct lr_call *call = start (connection, operation, &args, &completion, &id);
+  if (call == NULL)
+    return error_no_memory (error);
+  while (!completion.done)
+    {
+      loop_step (loop, LR_NEVER);
+      if (!completion.done)
+        transfer_tell (call->transfer);
+    }
+  if (result != NULL)
+    *result = completion.result;
+  else
+    lr_free (completion.result);
+  return completion.status;
 }
 
 int
-lr_run (lr_connection *connection, const struct lr_run_args *given, struct lr_run_result **result,
+lr_submit (lr_connection *connection, const struct lr_request *given, lr_callback *callback,
+           void *data, uint64_t *id, struct lr_error *error)
+{
+  struct lr_error local;
+  struct lr_request request;
+  union arguments args;
+  uint64_t own_id;
+  error = error_begin (error, &local);
+  if (args_import (&request, sizeof request, given, error) != 0)
+    return -1;
+  if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_GET)
+    return error_set_field (error, "operation", "there is no operation %u", request.operation);
+  enum lr_operation operation = (enum lr_operation) request.operation;
+  if (callback == NULL)
+    return error_set_field (error, "callback", "callback is NULL");
+  if (import (operation, request.args, &args, error) != 0)
+    return -1;
+  struct completion *completion = completion_new (connection_loop (connection), callback, data);
+  if (completion == NULL
+      || start (connection, operation, &args, completion, id == NULL ? &own_id : id) == NULL)
+    {
+      free (completion);
+      return error_no_memory (error);
+    }
+  return 0;
+}
+
+int
+lr_cancel (lr_connection *connection, uint64_t id)
+{
+  struct lr_error error;
+  struct lr_call *call = connection_find_call (connection, id);
+  if (call == NULL || call->answered)
+    return -1;
+  error_set (&error, LR_ERROR_CANCELLED, "%s: %s was cancelled", call->host,
+             operation_name (call->operation));
+  connection_give_up_call (call, &error);
+  return 0;
+}
+
+/* ---- the blocking calls ---- */
+
+int
+lr_run (lr_connection *connection, const struct lr_run_args *args, struct lr_run_result **result,
         struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_run_args args;
   void *run = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0)
-    return -1;
-  if (args.command == NULL || args.command[0] == NULL)
-    return error_set_field (error, "command", "the command is empty");
-  int status = connection_call (connection, OPERATION_RUN, &args, args.input,
-                                limit_or_default (args.output_limit), &run, error);
+  int status = carry_out (connection, LR_OPERATION_RUN, args, &run, error_begin (error, &local));
   *result = run;
   return status;
 }
 
 int
-lr_stat (lr_connection *connection, const struct lr_stat_args *given,
-         struct lr_stat_result **result, struct lr_error *error)
+lr_stat (lr_connection *connection, const struct lr_stat_args *args, struct lr_stat_result **result,
+         struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_stat_args args;
   void *stat = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0
-      || require (args.path, "path", error) != 0)
-    return -1;
-  int status =
-      connection_call (connection, OPERATION_STAT, &args, no_input, DIGEST_SIZE, &stat, error);
+  int status = carry_out (connection, LR_OPERATION_STAT, args, &stat, error_begin (error, &local));
   *result = stat;
   return status;
 }
 
-/* Fill in what ARGS leaves open from the file that is there.  A dispatcher of the plain protocol
-   can't do it by itself.  OLD and MODE must last as long as ARGS.  */
-static int
-preserve (lr_connection *connection, struct lr_upload_args *args, struct lr_stat_result **old,
-          char mode[8], struct lr_error *error)
-{
-  struct lr_stat_args stat = LR_STAT_ARGS (.path = args->file, .follow_links = 1);
-  if (lr_stat (connection, &stat, old, error) != 0)
-    return -1;
-  if (*old == NULL || (*old)->type != LR_FILE_REGULAR)
-    return 0;
-  snprintf (mode, 8, "%o", (unsigned) ((*old)->mode & 07777));
-  if (args->mode == NULL)
-    args->mode = mode;
-  if (args->owner == NULL)
-    args->owner = (*old)->owner;
-  if (args->group == NULL)
-    args->group = (*old)->group;
-  return 0;
-}
-
 int
-lr_upload (lr_connection *connection, const struct lr_upload_args *given, struct lr_error *error)
+lr_upload (lr_connection *connection, const struct lr_upload_args *args, struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_upload_args args;
-  struct lr_stat_result *old = NULL;
-  char mode[8];
-  error = error_begin (error, &local);
-  if (args_import (&args, sizeof args, given, error) != 0
-      || require (args.file, "file", error) != 0)
-    return -1;
-  int status = 0;
-  if (args.preserve && connection_tunnels (connection, OPERATION_UPLOAD))
-    status = preserve (connection, &args, &old, mode, error);
-  if (status == 0)
-    status =
-        connection_call (connection, OPERATION_UPLOAD, &args, args.content, NO_OUTPUT, NULL, error);
-  lr_free (old);
-  return status;
+  return carry_out (connection, LR_OPERATION_UPLOAD, args, NULL, error_begin (error, &local));
 }
 
 int
-lr_download (lr_connection *connection, const struct lr_download_args *given,
+lr_download (lr_connection *connection, const struct lr_download_args *args,
              struct lr_download_result **result, struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_download_args args;
   void *download = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0
-      || require (args.file, "file", error) != 0)
-    return -1;
-  int status = connection_call (connection, OPERATION_DOWNLOAD, &args, no_input,
-                                limit_or_default (args.limit), &download, error);
+  int status =
+      carry_out (connection, LR_OPERATION_DOWNLOAD, args, &download, error_begin (error, &local));
   *result = download;
-  return status;
-}
-
-static int
-resolve (lr_connection *connection, enum operation operation, const struct lr_resolve_args *given,
-         char **result, struct lr_error *error)
-{
-  struct lr_error local;
-  struct lr_resolve_args args;
-  void *name = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0)
-    return -1;
-  int status = connection_call (connection, operation, &args, no_input, NO_OUTPUT, &name, error);
-  *result = name;
   return status;
 }
 
@@ -147,67 +446,95 @@ int
 lr_resolve_user (lr_connection *connection, const struct lr_resolve_args *args, char **result,
                  struct lr_error *error)
 {
-  return resolve (connection, OPERATION_RESOLVE_USER, args, result, error);
+  struct lr_error local;
+  void *name = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_RESOLVE_USER, args, &name, error_begin (error, &local));
+  *result = name;
+  return status;
 }
 
 int
 lr_resolve_group (lr_connection *connection, const struct lr_resolve_args *args, char **result,
                   struct lr_error *error)
 {
-  return resolve (connection, OPERATION_RESOLVE_GROUP, args, result, error);
+  struct lr_error local;
+  void *name = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_RESOLVE_GROUP, args, &name, error_begin (error, &local));
+  *result = name;
+  return status;
 }
 
 int
-lr_query_user (lr_connection *connection, const struct lr_query_user_args *given,
+lr_query_user (lr_connection *connection, const struct lr_query_user_args *args,
                struct lr_user_entry **result, struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_query_user_args args;
   void *user = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0
-      || require (args.user, "user", error) != 0)
-    return -1;
   int status =
-      connection_call (connection, OPERATION_QUERY_USER, &args, no_input, NO_OUTPUT, &user, error);
+      carry_out (connection, LR_OPERATION_QUERY_USER, args, &user, error_begin (error, &local));
   *result = user;
   return status;
 }
 
 int
-lr_query_group (lr_connection *connection, const struct lr_query_group_args *given,
+lr_query_group (lr_connection *connection, const struct lr_query_group_args *args,
                 struct lr_group_entry **result, struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_query_group_args args;
   void *group = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0
-      || require (args.group, "group", error) != 0)
-    return -1;
-  int status = connection_call (connection, OPERATION_QUERY_GROUP, &args, no_input, NO_OUTPUT,
-                                &group, error);
+  int status =
+      carry_out (connection, LR_OPERATION_QUERY_GROUP, args, &group, error_begin (error, &local));
   *result = group;
   return status;
 }
 
 int
-lr_getenv (lr_connection *connection, const struct lr_getenv_args *given, char **result,
+lr_getenv (lr_connection *connection, const struct lr_getenv_args *args, char **result,
            struct lr_error *error)
 {
   struct lr_error local;
-  struct lr_getenv_args args;
   void *value = NULL;
-  error = error_begin (error, &local);
-  *result = NULL;
-  if (args_import (&args, sizeof args, given, error) != 0 || require (args.key, "key", error) != 0)
-    return -1;
   int status =
-      connection_call (connection, OPERATION_GETENV, &args, no_input, NO_OUTPUT, &value, error);
+      carry_out (connection, LR_OPERATION_GETENV, args, &value, error_begin (error, &local));
   *result = value;
   return status;
+}
+
+int
+lr_put (lr_connection *connection, const struct lr_put_args *args, struct lr_put_result **result,
+        struct lr_error *error)
+{
+  struct lr_error local;
+  void *put = NULL;
+  int status = carry_out (connection, LR_OPERATION_PUT, args, &put, error_begin (error, &local));
+  if (result != NULL)
+    *result = put;
+  else
+    lr_free (put);
+  return status;
+}
+
+int
+lr_get (lr_connection *connection, const struct lr_get_args *args, struct lr_get_result **result,
+        struct lr_error *error)
+{
+  struct lr_error local;
+  void *get = NULL;
+  int status = carry_out (connection, LR_OPERATION_GET, args, &get, error_begin (error, &local));
+  if (result != NULL)
+    *result = get;
+  else
+    lr_free (get);
+  return status;
+}
+
+int
+lr_ping (lr_connection *connection, struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_PING, NULL, NULL, error_begin (error, &local));
 }
 
 /* Through the other operations, so that every connector has it.  */
@@ -232,11 +559,4 @@ lr_home_dir (lr_connection *connection, const char *user, char **result, struct 
   lr_free (entry);
   lr_free (own);
   return status;
-}
-
-int
-lr_ping (lr_connection *connection, struct lr_error *error)
-{
-  struct lr_error local;
-  return connection_check_alive (connection, error_begin (error, &local));
 }

@@ -27,10 +27,11 @@ static bool take_content (void *context, const char *data, size_t size);
 void
 plain_client_init (struct plain_client *client,
                    void (*log) (void *context, char direction, const char *packet_name),
-                   void *context)
+                   void (*answered) (void *context, struct lr_call *call), void *context)
 {
   memset (client, 0, sizeof *client);
   client->log = log;
+  client->answered = answered;
   client->context = context;
   packet_decoder_init (&client->decoder, &packet_plain_limits, PACKET_FROM_SERVER,
                        &(struct packet_sink){ begin_content, take_content, client });
@@ -132,17 +133,21 @@ plain_client_submit (struct plain_client *client, struct lr_call *call)
 {
   struct packet packet;
   void *memory;
-  if (tunnel_request (call, &packet, &memory))
+  bool asked = false;
+  if (tunnel_request (call, false, &packet, &memory))
     {
       send_packet (client, &packet);
-      call->next = NULL;
+      call->next_in_line = NULL;
       if (client->last == NULL)
         client->first = call;
       else
-        client->last->next = call;
+        client->last->next_in_line = call;
       client->last = call;
+      asked = true;
     }
   free (memory);
+  if (!asked)
+    client->answered (client->context, call);
 }
 
 void
@@ -185,7 +190,7 @@ plain_client_sent (struct plain_client *client, size_t size)
 static bool
 accept (struct plain_client *client, const struct packet *packet)
 {
-  client->unexpected = client->first == NULL || !tunnel_accepts (client->first, packet->id);
+  client->unexpected = client->first == NULL || !tunnel_accepts (client->first, false, packet->id);
   return !client->unexpected;
 }
 
@@ -215,7 +220,7 @@ static struct lr_call *
 take_first_call (struct plain_client *client)
 {
   struct lr_call *call = client->first;
-  client->first = call->next;
+  client->first = call->next_in_line;
   if (client->first == NULL)
     client->last = NULL;
   return call;
@@ -243,7 +248,9 @@ take_answer (struct plain_client *client, char *problem, size_t problem_size)
               bad->name);
   else
     {
-      tunnel_answer (take_first_call (client), packet);
+      struct lr_call *call = take_first_call (client);
+      tunnel_answer (call, false, packet);
+      client->answered (client->context, call);
       return true;
     }
   return false;
@@ -277,5 +284,9 @@ void
 plain_client_fail (struct plain_client *client, const struct lr_error *error)
 {
   while (client->first != NULL)
-    call_fail_with (take_first_call (client), error);
+    {
+      struct lr_call *call = take_first_call (client);
+      call_fail_with (call, error);
+      client->answered (client->context, call);
+    }
 }

@@ -21,13 +21,14 @@ struct plain_client
   bool no_memory;
 
   void (*log) (void *context, char direction, const char *packet_name);
+  void (*answered) (void *context, struct lr_call *call); /* which is no longer used here */
   void *context;
 };
 
 /* LOG may be NULL.  */
 void plain_client_init (struct plain_client *client,
                         void (*log) (void *context, char direction, const char *packet_name),
-                        void *context);
+                        void (*answered) (void *context, struct lr_call *call), void *context);
 void plain_client_free (struct plain_client *client);
 
 /* Queue the request of CALL, whose arguments must stay until it is answered.  It may fail at

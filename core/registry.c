@@ -21,6 +21,7 @@ struct lr_registry
   size_t directory_count;
   struct connector *connectors; /* built in or loaded; owned */
   struct log log;
+  size_t holders; /* besides the program */
 };
 
 lr_registry *
@@ -40,6 +41,13 @@ lr_registry_free (lr_registry *registry)
 {
   if (registry == NULL)
     return;
+  pthread_mutex_lock (&registry->lock);
+  bool held = registry->holders > 0;
+  if (held)
+    registry->holders--;
+  pthread_mutex_unlock (&registry->lock);
+  if (held)
+    return;
   for (size_t i = 0; i < registry->directory_count; i++)
     free (registry->directories[i]);
   free (registry->directories);
@@ -51,6 +59,14 @@ lr_registry_free (lr_registry *registry)
     }
   pthread_mutex_destroy (&registry->lock);
   free (registry);
+}
+
+void
+registry_hold (lr_registry *registry)
+{
+  pthread_mutex_lock (&registry->lock);
+  registry->holders++;
+  pthread_mutex_unlock (&registry->lock);
 }
 
 void

@@ -15,6 +15,10 @@ const struct connector *registry_find (lr_registry *registry, const char *schema
 int registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                            const char *const *options, struct lr_error *error);
 
+/* Let REGISTRY live until it is freed once more: a connection may end after the program has freed
+   both.  */
+void registry_hold (lr_registry *registry);
+
 /* Where REGISTRY's log goes now.  */
 struct log registry_log (lr_registry *registry);
 

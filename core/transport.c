@@ -1,22 +1,22 @@
 #include "core/transport.h"
 
 #include "core/error.h"
+#include "core/lift.h"
+#include "core/quiet_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum
 {
   PIPE_SIZE = 1 << 20,   /* bytes asked for; the kernel may allow less */
-  LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL */
   DRAIN_READS = 32,      /* at a time: a far side may never stop talking */
   POLL_STEP = 10,        /* milliseconds between two looks where there is no pidfd */
@@ -48,25 +48,13 @@ open_pipes (struct pipes *pipes)
              : 0;
 }
 
-/* A copy of FD that is none of 0, 1, 2: those are what the child's descriptors become, and an
-   application may have closed its own.  */
-static int
-lift (int fd)
-{
-  if (fd > 2)
-    return fd;
-  int lifted = fcntl (fd, F_DUPFD_CLOEXEC, 3);
-  close (fd);
-  return lifted;
-}
-
 static int
 lift_pipes (struct pipes *pipes)
 {
   int *const fds[] = { &pipes->input[0],  &pipes->input[1], &pipes->output[0],
                        &pipes->output[1], &pipes->error[0], &pipes->error[1] };
   for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
-    if ((*fds[i] = lift (*fds[i])) < 0)
+    if ((*fds[i] = lift_descriptor (*fds[i])) < 0)
       return -1;
   return 0;
 }
@@ -113,7 +101,7 @@ open_handle (pid_t pid)
 {
 #ifdef SYS_pidfd_open
   int handle = (int) syscall (SYS_pidfd_open, pid, 0);
-  return handle < 0 ? -1 : lift (handle);
+  return handle < 0 ? -1 : lift_descriptor (handle);
 #else
   (void) pid;
   return -1;
@@ -127,18 +115,55 @@ make_ours (int fd)
   fcntl (fd, F_SETPIPE_SZ, PIPE_SIZE);
 }
 
+static void drain_error (void *context, uint32_t events);
+static void output_ready (void *context, uint32_t events);
+static void input_ready (void *context, uint32_t events);
+
+static void
+close_watch (struct loop_watch *watch)
+{
+  loop_unwatch (watch);
+  if (watch->fd >= 0)
+    close (watch->fd);
+  watch->fd = -1;
+}
+
+/* Our ends of the pipes join the loop.  Returns an errno.  */
+static int
+watch_pipes (struct transport *transport, const struct pipes *pipes)
+{
+  lr_loop *loop = transport->loop;
+  int errnum = loop_watch (loop, &transport->input, pipes->input[1], input_ready, transport);
+  if (errnum == 0)
+    errnum = loop_watch (loop, &transport->output, pipes->output[0], output_ready, transport);
+  if (errnum == 0)
+    errnum = loop_watch (loop, &transport->error, pipes->error[0], drain_error, transport);
+  loop_set_events (&transport->output, EPOLLIN);
+  loop_set_events (&transport->error, EPOLLIN);
+  return errnum;
+}
+
 int
-transport_start (struct transport *transport, const char *host, char *const *command,
-                 struct lr_error *error)
+transport_start (struct transport *transport, lr_loop *loop, const char *host, char *const *command,
+                 const struct transport_hooks *hooks, void *context, struct lr_error *error)
 {
   struct pipes pipes;
   memset (transport, 0, sizeof *transport);
-  transport->handle = transport->input = transport->output = transport->error = -1;
+  transport->loop = loop;
+  transport->hooks = hooks;
+  transport->context = context;
+  transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
   int errnum = open_pipes (&pipes) != 0 || lift_pipes (&pipes) != 0 ? errno : 0;
+  if (errnum == 0)
+    errnum = watch_pipes (transport, &pipes);
   if (errnum == 0)
     errnum = spawn (&transport->pid, &pipes, command);
   if (errnum != 0)
     {
+      loop_unwatch (&transport->input);
+      loop_unwatch (&transport->output);
+      loop_unwatch (&transport->error);
+      transport->input.fd = transport->output.fd = transport->error.fd = -1;
       close_both (pipes.input);
       close_both (pipes.output);
       close_both (pipes.error);
@@ -149,40 +174,31 @@ transport_start (struct transport *transport, const char *host, char *const *com
   close (pipes.input[0]);
   close (pipes.output[1]);
   close (pipes.error[1]);
-  transport->handle = open_handle (transport->pid);
-  transport->input = pipes.input[1];
-  transport->output = pipes.output[0];
-  transport->error = pipes.error[0];
-  make_ours (transport->input);
-  make_ours (transport->output);
-  fcntl (transport->error, F_SETFL, O_NONBLOCK);
+  transport->handle.fd = open_handle (transport->pid);
+  make_ours (transport->input.fd);
+  make_ours (transport->output.fd);
+  fcntl (transport->error.fd, F_SETFL, O_NONBLOCK);
   return 0;
 }
 
 /* ---- moving bytes ---- */
 
-static int64_t
-now_milliseconds (void)
+bool
+transport_has_input (const struct transport *transport)
 {
-  struct timespec now;
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  return transport->input.fd >= 0;
 }
 
-static void
-close_fd (int *fd)
+void
+transport_want_write (struct transport *transport, bool wanted)
 {
-  if (*fd >= 0)
-    close (*fd);
-  *fd = -1;
+  loop_set_events (&transport->input, wanted ? EPOLLOUT : 0);
 }
 
 void
 transport_close_input (struct transport *transport)
 {
-  if (transport->input >= 0)
-    transport->patience_ends = now_milliseconds () + LAST_WORDS;
-  close_fd (&transport->input);
+  close_watch (&transport->input);
 }
 
 static void
@@ -205,82 +221,59 @@ keep_tail (struct transport *transport, const char *data, size_t size)
 }
 
 static void
-drain_error (struct transport *transport)
+drain_error (void *context, uint32_t events)
 {
+  struct transport *transport = context;
   char buffer[4096];
   ssize_t got = 1;
+  (void) events;
   for (int i = 0; i < DRAIN_READS && got > 0; i++)
     {
-      got = read (transport->error, buffer, sizeof buffer);
+      got = read (transport->error.fd, buffer, sizeof buffer);
       if (got > 0)
         keep_tail (transport, buffer, (size_t) got);
     }
-  if (got > 0)
-    return;
-  if (got == 0 || (errno != EAGAIN && errno != EINTR))
-    close_fd (&transport->error);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    close_watch (&transport->error);
 }
 
-struct transport_events
-transport_wait (struct transport *transport, bool want_write)
+static void
+input_ready (void *context, uint32_t events)
 {
-  int64_t left = transport->input >= 0 ? -1 : transport->patience_ends - now_milliseconds ();
-  int timeout = transport->input >= 0 ? -1 : left < 0 ? 0 : (int) left;
-  struct transport_events events = { false, false, false };
-  struct pollfd polls[] = { { .fd = transport->output, .events = POLLIN },
-                            { .fd = transport->error, .events = POLLIN },
-                            { .fd = want_write ? transport->input : -1, .events = POLLOUT } };
-  int ready = poll (polls, 3, timeout);
-  if (ready <= 0)
-    {
-      events.timed_out = ready == 0;
-      return events;
-    }
-  if (polls[1].revents != 0)
-    drain_error (transport);
-  events.timed_out = timeout == 0;
-  events.readable = polls[0].revents != 0;
-  events.writable = polls[2].revents != 0;
-  return events;
+  struct transport *transport = context;
+  (void) events;
+  transport->hooks->writable (transport->context);
 }
 
-/* A pipe has no way to ask for no SIGPIPE: it is blocked for the moment, and taken back if it was
-   this write that raised it.  */
+static void
+output_ready (void *context, uint32_t events)
+{
+  struct transport *transport = context;
+  char dropped[4096];
+  (void) events;
+  if (transport->ending)
+    transport_read (transport, dropped, sizeof dropped);
+  else
+    transport->hooks->readable (transport->context);
+}
+
 ssize_t
 transport_write (struct transport *transport, const struct iovec *pieces, int count)
 {
-  static const struct timespec now = { 0, 0 };
-  sigset_t pipe_signal, before, pending;
-  sigemptyset (&pipe_signal);
-  sigaddset (&pipe_signal, SIGPIPE);
-  sigemptyset (&pending);
-  pthread_sigmask (SIG_BLOCK, &pipe_signal, &before);
-  bool blocked_before = sigismember (&before, SIGPIPE) == 1;
-  if (blocked_before)
-    sigpending (&pending);
-  ssize_t wrote = writev (transport->input, pieces, count);
-  int errnum = errno;
-  if (wrote < 0 && errnum == EPIPE && sigismember (&pending, SIGPIPE) != 1)
-    while (sigtimedwait (&pipe_signal, NULL, &now) < 0 && errno == EINTR)
-      continue;
-  if (!blocked_before)
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
-  errno = errnum;
-  return wrote < 0 && (errnum == EAGAIN || errnum == EINTR) ? 0 : wrote;
+  ssize_t wrote = quiet_write (transport->input.fd, pieces, count);
+  return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;
 }
 
 ssize_t
 transport_read (struct transport *transport, char *buffer, size_t size)
 {
-  ssize_t got = read (transport->output, buffer, size);
+  ssize_t got = read (transport->output.fd, buffer, size);
   if (got > 0)
     return got;
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return 0;
-  if (got == 0)
-    errno = 0;
-  int errnum = errno;
-  close_fd (&transport->output);
+  int errnum = got == 0 ? 0 : errno;
+  close_watch (&transport->output);
   errno = errnum;
   return -1;
 }
@@ -292,8 +285,6 @@ static bool
 reap (struct transport *transport)
 {
   siginfo_t info = { .si_pid = 0 };
-  if (transport->pid == 0)
-    return true;
   int failed = waitid (P_PID, (id_t) transport->pid, &info, WEXITED | WNOHANG);
   if (failed != 0 && errno == EINTR)
     return false;
@@ -305,52 +296,86 @@ reap (struct transport *transport)
   return true;
 }
 
-/* Wait for the child to exit until DEADLINE, draining what it still says.  */
-static bool
-wait_for_exit (struct transport *transport, int64_t deadline)
+/* Through the handle where there is one: an application that reaps every child may have taken this
+   one, and its number may be another's by now.  */
+static void
+send_signal (const struct transport *transport, int signal)
 {
-  while (!reap (transport))
+#ifdef SYS_pidfd_send_signal
+  if (transport->handle.fd >= 0)
     {
-      char dropped[4096];
-      int64_t left = deadline - now_milliseconds ();
-      if (left <= 0)
-        return false;
-      struct pollfd polls[] = { { .fd = transport->handle, .events = POLLIN },
-                                { .fd = transport->output, .events = POLLIN },
-                                { .fd = transport->error, .events = POLLIN } };
-      int timeout = transport->handle >= 0 ? (int) left : POLL_STEP;
-      if (poll (polls, 3, timeout) <= 0)
-        continue;
-      if (polls[2].revents != 0)
-        drain_error (transport);
-      if (polls[1].revents != 0)
-        transport_read (transport, dropped, sizeof dropped);
+      syscall (SYS_pidfd_send_signal, transport->handle.fd, signal, NULL, 0);
+      return;
     }
-  return true;
+#endif
+  kill (transport->pid, signal);
+}
+
+static void look_for_end (void *context);
+
+static void
+wait_on (struct transport *transport)
+{
+  int64_t due = transport->deadline;
+  if (transport->handle.loop == NULL && due > loop_now () + POLL_STEP)
+    due = loop_now () + POLL_STEP;
+  loop_set_timer (transport->loop, &transport->timer, due, look_for_end, transport);
+}
+
+/* It has exited, or a deadline has passed, or it is only time to look again.  */
+static void
+look_for_end (void *context)
+{
+  struct transport *transport = context;
+  if (transport->pid == 0 || reap (transport))
+    {
+      loop_clear_timer (&transport->timer);
+      loop_set_events (&transport->handle, 0);
+      if (transport->error.fd >= 0)
+        drain_error (transport, 0);
+      transport->hooks->ended (transport->context);
+      return;
+    }
+  if (loop_now () >= transport->deadline)
+    {
+      transport->made_to_end = true;
+      send_signal (transport, transport->next_signal);
+      transport->next_signal = SIGKILL;
+      transport->deadline = loop_later (TERMINATE_WAIT);
+    }
+  wait_on (transport);
+}
+
+static void
+handle_ready (void *context, uint32_t events)
+{
+  (void) events;
+  look_for_end (context);
 }
 
 void
-transport_end (struct transport *transport, int grace)
+transport_end (struct transport *transport, uint64_t grace)
 {
+  if (transport->ending)
+    return;
+  transport->ending = true;
   transport_close_input (transport);
-  if (transport->pid == 0 || wait_for_exit (transport, now_milliseconds () + grace))
-    return;
-  transport->made_to_end = true;
-  kill (transport->pid, SIGTERM);
-  if (wait_for_exit (transport, now_milliseconds () + TERMINATE_WAIT))
-    return;
-  kill (transport->pid, SIGKILL);
-  while (!wait_for_exit (transport, now_milliseconds () + TERMINATE_WAIT))
-    continue;
+  transport->deadline = loop_later (grace);
+  transport->next_signal = SIGTERM;
+  if (transport->handle.fd >= 0
+      && loop_watch (transport->loop, &transport->handle, transport->handle.fd, handle_ready,
+                     transport)
+             == 0)
+    loop_set_events (&transport->handle, EPOLLIN);
+  wait_on (transport);
 }
 
 void
 transport_free (struct transport *transport)
 {
-  if (transport->error >= 0)
-    drain_error (transport);
-  close_fd (&transport->input);
-  close_fd (&transport->output);
-  close_fd (&transport->error);
-  close_fd (&transport->handle);
+  loop_clear_timer (&transport->timer);
+  close_watch (&transport->input);
+  close_watch (&transport->output);
+  close_watch (&transport->error);
+  close_watch (&transport->handle);
 }

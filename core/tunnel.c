@@ -1,7 +1,9 @@
 #include "core/tunnel.h"
 
+#include "core/error.h"
 #include "core/text.h"
-#include "protocol/codec.h"
+#include "core/transfer.h"
+#include "protocol/frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,20 +16,35 @@ enum
 
 /* ---- requests ---- */
 
+static size_t
+count_texts (const char *const *texts)
+{
+  size_t count = 0;
+  while (texts != NULL && texts[count] != NULL)
+    count++;
+  return count;
+}
+
+/* TEXTS, ended by NULL or NULL themselves, as a list whose items begin at *PLACE, which moves on.
+ */
+static struct packet_list
+list_of (const char *const *texts, struct packet_bytes **place)
+{
+  struct packet_list list = { *place, count_texts (texts) };
+  for (uint64_t i = 0; i < list.count; i++)
+    *(*place)++ = packet_text (texts[i]);
+  return list;
+}
+
 static bool
 request_run (struct lr_call *call, struct packet *packet, void **memory)
 {
   const struct lr_run_args *args = call->args;
-  size_t count = 0;
-  while (args->command[count] != NULL)
-    count++;
-  struct packet_bytes *items = calloc (count + 1, sizeof *items);
+  struct packet_bytes *items = calloc (count_texts (args->command) + 1, sizeof *items);
   if (items == NULL)
     return false;
   *memory = items;
-  for (size_t i = 0; i < count; i++)
-    items[i] = packet_text (args->command[i]);
-  packet->process_run.command = (struct packet_list){ items, count };
+  packet->process_run.command = list_of (args->command, &items);
   packet->process_run.stdin_bytes =
       (struct packet_bytes){ call->input.data, call->input.size, call->input.data != NULL };
   packet->process_run.capture_output = !args->no_capture;
@@ -36,6 +53,48 @@ request_run (struct lr_call *call, struct packet *packet, void **memory)
   packet->process_run.umask = packet_text (args->umask);
   packet->process_run.cwd = packet_text (args->cwd);
   return true;
+}
+
+bool
+tunnel_spawn (const struct lr_spawn_args *args, struct packet *packet, void **memory)
+{
+  struct packet_bytes *items = calloc (count_texts (args->command) + count_texts (args->environment)
+                                           + count_texts (args->unset) + 1,
+                                       sizeof *items);
+  if (items == NULL)
+    return false;
+  *memory = items;
+  packet->id = PACKET_SPAWN;
+  packet->spawn.command = list_of (args->command, &items);
+  packet->spawn.environment = list_of (args->environment, &items);
+  packet->spawn.unset = list_of (args->unset, &items);
+  packet->spawn.user = packet_text (args->user);
+  packet->spawn.group = packet_text (args->group);
+  packet->spawn.umask = packet_text (args->umask);
+  packet->spawn.cwd = packet_text (args->cwd);
+  packet->spawn.with_input = !args->no_input;
+  packet->spawn.with_output = !args->no_output;
+  packet->spawn.timeout = args->timeout_ms == LR_NEVER ? 0 : args->timeout_ms;
+  packet->spawn.linger = !args->linger                 ? -1
+                         : args->linger_ms > INT64_MAX ? INT64_MAX
+                                                       : (int64_t) args->linger_ms;
+  packet->spawn.term = packet_text (args->term);
+  packet->spawn.rows = args->rows;
+  packet->spawn.columns = args->columns;
+  return true;
+}
+
+static bool
+request_spawn (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_run_args *args = call->args;
+  struct lr_spawn_args spawn =
+      LR_SPAWN_ARGS (.command = args->command, .user = args->user, .group = args->group,
+                     .umask = args->umask, .cwd = args->cwd, .environment = args->environment,
+                     .unset = args->unset, .no_input = call->input.data == NULL,
+                     .no_output = args->no_capture, .timeout_ms = args->timeout_ms,
+                     .linger = args->linger, .linger_ms = args->linger_ms);
+  return tunnel_spawn (&spawn, packet, memory);
 }
 
 static bool
@@ -60,6 +119,33 @@ request_upload (struct lr_call *call, struct packet *packet, void **memory)
   packet->upload.mode = packet_text (args->mode);
   packet->upload.owner = packet_text (args->owner);
   packet->upload.group = packet_text (args->group);
+  return true;
+}
+
+static bool
+request_write (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_upload_args *args = call->args;
+  uint64_t size = call->transfer != NULL ? call->transfer->total : call->input.size;
+  (void) memory;
+  packet->write.file = packet_text (args->file);
+  packet->write.mode = packet_text (args->mode);
+  packet->write.owner = packet_text (args->owner);
+  packet->write.group = packet_text (args->group);
+  packet->write.preserve = args->preserve != 0;
+  packet->write.size = size > INT64_MAX ? -1 : (int64_t) size;
+  packet->write.sync = call->transfer != NULL && call->transfer->sync;
+  return true;
+}
+
+static bool
+request_read (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct transfer *transfer = call->transfer;
+  (void) memory;
+  packet->read.file = packet_text (((const struct lr_download_args *) call->args)->file);
+  packet->read.offset = transfer == NULL ? 0 : transfer->offset;
+  packet->read.length = transfer == NULL || transfer->length == 0 ? UINT64_MAX : transfer->length;
   return true;
 }
 
@@ -135,6 +221,37 @@ answer_run (struct lr_call *call, const struct packet *packet)
   lr_reply_run (call, packet->process_completed.returncode);
 }
 
+/* What the command used, and how it ended.  */
+static void
+take_exited (struct lr_call *call, const struct packet_exited *exited)
+{
+  call->exited.known = true;
+  call->exited.returncode = exited->returncode;
+  call->exited.timed_out = exited->timed_out;
+  call->exited.user_time = exited->user_time;
+  call->exited.system_time = exited->system_time;
+  call->exited.max_resident = exited->max_resident;
+}
+
+static void
+answer_spawn (struct lr_call *call, const struct packet *packet)
+{
+  const struct lr_run_args *args = call->args;
+  if (packet->id == PACKET_EXITED)
+    take_exited (call, &packet->exited);
+  if (packet->id != PACKET_CLOSED)
+    return;
+  if (!call->exited.known)
+    lr_call_fail (call, LR_ERROR_IO, 0, NULL, "the dispatcher does not say how %s ended",
+                  args->command[0]);
+  else if (call->exited.timed_out)
+    lr_call_fail (call, LR_ERROR_TIMEOUT, 0, NULL,
+                  "%s was ended, because it took longer than %llu milliseconds", args->command[0],
+                  (unsigned long long) args->timeout_ms);
+  else
+    lr_reply_run (call, call->exited.returncode);
+}
+
 static enum lr_file_type
 type_of_name (const char *name)
 {
@@ -170,6 +287,43 @@ answer_done (struct lr_call *call, const struct packet *packet)
 }
 
 static void
+answer_write (struct lr_call *call, const struct packet *packet)
+{
+  if (call->transfer != NULL)
+    call->transfer->written_in_place = packet->written.in_place;
+  lr_reply_done (call);
+}
+
+static void
+answer_read (struct lr_call *call, const struct packet *packet)
+{
+  struct transfer *transfer = call->transfer;
+  if (packet->id == PACKET_OK)
+    {
+      if (transfer == NULL)
+        lr_reply_done (call);
+      return; /* a transfer ends when all of it is written */
+    }
+  const struct packet_file_info *info = &packet->file_info;
+  enum lr_file_type type = type_of_name (info->type.data);
+  uint64_t offset = transfer == NULL ? 0 : transfer->offset;
+  uint64_t size = info->size > offset ? info->size - offset : 0;
+  if (transfer == NULL)
+    call_begin_output (call, LR_STDOUT, size);
+  else
+    {
+      transfer->file.type = type;
+      transfer->file.mode = info->mode;
+      transfer->file.size = info->size;
+      transfer->file.mtime = (int64_t) info->mtime;
+      if (transfer->length > 0 && size > transfer->length)
+        size = transfer->length;
+      if (type == LR_FILE_REGULAR && size > 0)
+        transfer->total = size;
+    }
+}
+
+static void
 answer_resolve (struct lr_call *call, const struct packet *packet)
 {
   lr_reply_name (call, packet->resolve_result.value.data);
@@ -186,12 +340,6 @@ texts_of (const struct packet_list *list)
 }
 
 static void
-fail_no_memory (struct lr_call *call)
-{
-  lr_call_fail (call, LR_ERROR_NO_MEMORY, 0, NULL, "there is no memory for the answer");
-}
-
-static void
 answer_query_user (struct lr_call *call, const struct packet *packet)
 {
   const struct packet_user_entry *user = &packet->user_entry;
@@ -201,7 +349,7 @@ answer_query_user (struct lr_call *call, const struct packet *packet)
                      .gid = user->gid, .groups = groups, .password_hash = user->password_hash.data,
                      .gecos = user->gecos.data, .home = user->home.data, .shell = user->shell.data);
   if (groups == NULL)
-    fail_no_memory (call);
+    call_fail_no_memory (call);
   else
     lr_reply_user (call, &entry);
   free (groups);
@@ -215,7 +363,7 @@ answer_query_group (struct lr_call *call, const struct packet *packet)
   struct lr_group_entry entry =
       LR_GROUP_ENTRY (.name = group->name.data, .gid = group->gid, .members = members);
   if (members == NULL)
-    fail_no_memory (call);
+    call_fail_no_memory (call);
   else
     lr_reply_group (call, &entry);
   free (members);
@@ -227,40 +375,88 @@ answer_getenv (struct lr_call *call, const struct packet *packet)
   lr_reply_value (call, packet->environ_var.value.data);
 }
 
-static const struct
+struct exchange
 {
   enum packet_id request, answer;
   bool (*make) (struct lr_call *call, struct packet *packet, void **memory);
   void (*take) (struct lr_call *call, const struct packet *packet);
-} exchanges[OPERATION_COUNT] = {
-  [OPERATION_OPEN] = { PACKET_CHECK_ALIVE, PACKET_ACK, request_check_alive, answer_done },
-  [OPERATION_RUN] = { PACKET_PROCESS_RUN, PACKET_PROCESS_COMPLETED, request_run, answer_run },
-  [OPERATION_STAT] = { PACKET_STAT, PACKET_STAT_RESULT, request_stat, answer_stat },
-  [OPERATION_UPLOAD] = { PACKET_UPLOAD, PACKET_OK, request_upload, answer_done },
-  [OPERATION_DOWNLOAD] = { PACKET_DOWNLOAD, PACKET_DOWNLOAD_RESULT, request_download, answer_done },
-  [OPERATION_RESOLVE_USER] = { PACKET_RESOLVE_USER, PACKET_RESOLVE_RESULT, request_resolve_user,
-                               answer_resolve },
-  [OPERATION_RESOLVE_GROUP] = { PACKET_RESOLVE_GROUP, PACKET_RESOLVE_RESULT, request_resolve_group,
-                                answer_resolve },
-  [OPERATION_QUERY_USER] = { PACKET_QUERY_USER, PACKET_USER_ENTRY, request_query_user,
-                             answer_query_user },
-  [OPERATION_QUERY_GROUP] = { PACKET_QUERY_GROUP, PACKET_GROUP_ENTRY, request_query_group,
-                              answer_query_group },
-  [OPERATION_GETENV] = { PACKET_GETENV, PACKET_ENVIRON_VAR, request_getenv, answer_getenv },
+  enum packet_id before[2]; /* what comes before the answer; 0: nothing */
 };
 
-bool
-tunnel_request (struct lr_call *call, struct packet *packet, void **memory)
+static const struct exchange exchanges[OPERATION_COUNT] = {
+  [OPERATION_OPEN] = { PACKET_CHECK_ALIVE, PACKET_ACK, request_check_alive, answer_done, { 0 } },
+  [OPERATION_RUN] = { PACKET_PROCESS_RUN,
+                      PACKET_PROCESS_COMPLETED,
+                      request_run,
+                      answer_run,
+                      { 0 } },
+  [OPERATION_STAT] = { PACKET_STAT, PACKET_STAT_RESULT, request_stat, answer_stat, { 0 } },
+  [OPERATION_UPLOAD] = { PACKET_UPLOAD, PACKET_OK, request_upload, answer_done, { 0 } },
+  [OPERATION_DOWNLOAD] = { PACKET_DOWNLOAD,
+                           PACKET_DOWNLOAD_RESULT,
+                           request_download,
+                           answer_done,
+                           { 0 } },
+  [OPERATION_RESOLVE_USER] = { PACKET_RESOLVE_USER,
+                               PACKET_RESOLVE_RESULT,
+                               request_resolve_user,
+                               answer_resolve,
+                               { 0 } },
+  [OPERATION_RESOLVE_GROUP] = { PACKET_RESOLVE_GROUP,
+                                PACKET_RESOLVE_RESULT,
+                                request_resolve_group,
+                                answer_resolve,
+                                { 0 } },
+  [OPERATION_QUERY_USER] = { PACKET_QUERY_USER,
+                             PACKET_USER_ENTRY,
+                             request_query_user,
+                             answer_query_user,
+                             { 0 } },
+  [OPERATION_QUERY_GROUP] = { PACKET_QUERY_GROUP,
+                              PACKET_GROUP_ENTRY,
+                              request_query_group,
+                              answer_query_group,
+                              { 0 } },
+  [OPERATION_GETENV] = { PACKET_GETENV, PACKET_ENVIRON_VAR, request_getenv, answer_getenv, { 0 } },
+};
+
+/* Those that a session has streams for.  */
+static const struct exchange session_run = {
+  PACKET_SPAWN, PACKET_CLOSED, request_spawn, answer_spawn, { PACKET_STARTED, PACKET_EXITED }
+};
+static const struct exchange session_upload = {
+  PACKET_WRITE, PACKET_WRITTEN, request_write, answer_write, { 0 }
+};
+static const struct exchange session_download = {
+  PACKET_READ, PACKET_OK, request_read, answer_read, { PACKET_FILE_INFO }
+};
+
+static const struct exchange *
+find_exchange (enum operation operation, bool in_session)
 {
+  if (in_session && operation == OPERATION_RUN)
+    return &session_run;
+  if (in_session && operation == OPERATION_UPLOAD)
+    return &session_upload;
+  if (in_session && operation == OPERATION_DOWNLOAD)
+    return &session_download;
+  return &exchanges[operation];
+}
+
+bool
+tunnel_request (struct lr_call *call, bool in_session, struct packet *packet, void **memory)
+{
+  const struct exchange *exchange = find_exchange (call->operation, in_session);
+  const struct packet_limits *limits = in_session ? &packet_frame_limits : &packet_plain_limits;
   *memory = NULL;
   memset (packet, 0, sizeof *packet);
-  packet->id = exchanges[call->operation].request;
-  if (!exchanges[call->operation].make (call, packet, memory))
+  packet->id = exchange->request;
+  if (!exchange->make (call, packet, memory))
     {
-      fail_no_memory (call);
+      call_fail_no_memory (call);
       return false;
     }
-  const struct packet_field *large = packet_oversized_field (packet, &packet_plain_limits);
+  const struct packet_field *large = packet_oversized_field (packet, limits);
   if (large == NULL)
     return true;
   lr_call_fail (call, LR_ERROR_INVALID_VALUE, 0, large->name,
@@ -269,11 +465,12 @@ tunnel_request (struct lr_call *call, struct packet *packet, void **memory)
 }
 
 bool
-tunnel_accepts (const struct lr_call *call, enum packet_id id)
+tunnel_accepts (const struct lr_call *call, bool in_session, enum packet_id id)
 {
-  return id == exchanges[call->operation].answer || id == PACKET_OS_ERROR
-         || id == PACKET_INVALID_FIELD
-         || (id == PACKET_PROCESS_ERROR && call->operation == OPERATION_RUN);
+  const struct exchange *exchange = find_exchange (call->operation, in_session);
+  return id == exchange->answer || id == PACKET_OS_ERROR || id == PACKET_INVALID_FIELD
+         || (id == PACKET_PROCESS_ERROR && call->operation == OPERATION_RUN)
+         || (id != PACKET_OK && (id == exchange->before[0] || id == exchange->before[1]));
 }
 
 enum lr_stream
@@ -287,7 +484,7 @@ tunnel_stream (const struct packet *packet, const struct packet_field *field)
 
 /* What failed may name a path of any length: the reason must still fit behind it.  */
 static void
-fail_os_error (struct lr_call *call, const struct packet_os_error *failure)
+describe_os_error (const char *host, const struct packet_os_error *failure, struct lr_error *error)
 {
   char what[512];
   size_t fits = text_escape (what, sizeof what, failure->msg.data, (size_t) failure->msg.size);
@@ -295,31 +492,54 @@ fail_os_error (struct lr_call *call, const struct packet_os_error *failure)
   const char *separator = failure->msg.size > 0 && failure->strerror.size > 0 ? ": " : "";
   /* A dispatcher that says it all in one of the two need not be echoed.  */
   bool repeats = cut[0] == '\0' && strstr (failure->msg.data, failure->strerror.data) != NULL;
-  lr_call_fail (call, LR_ERROR_REMOTE_OS, (int) failure->errnum, NULL, "%s%s%s%s", what, cut,
-                repeats ? "" : separator, repeats ? "" : failure->strerror.data);
-}
-
-/* A missing file is what stat was asked to find out.  */
-static void
-fail_invalid_field (struct lr_call *call, const struct packet_invalid_field *failure)
-{
-  if (call->operation == OPERATION_STAT && strcmp (failure->field.data, "path") == 0)
-    lr_reply_stat (call, NULL);
-  else
-    lr_call_fail (call, LR_ERROR_INVALID_VALUE, 0, failure->field.data, "%s: %s",
-                  failure->field.data, failure->error_message.data);
+  error_set_errno (error, LR_ERROR_REMOTE_OS, (int) failure->errnum, "%s: %s%s%s%s", host, what,
+                   cut, repeats ? "" : separator, repeats ? "" : failure->strerror.data);
 }
 
 void
-tunnel_answer (struct lr_call *call, const struct packet *packet)
+tunnel_describe_failure (const char *host, const struct packet *packet, struct lr_error *error)
 {
   if (packet->id == PACKET_OS_ERROR)
-    fail_os_error (call, &packet->os_error);
+    describe_os_error (host, &packet->os_error, error);
   else if (packet->id == PACKET_INVALID_FIELD)
-    fail_invalid_field (call, &packet->invalid_field);
-  else if (packet->id == PACKET_PROCESS_ERROR)
-    lr_call_fail (call, LR_ERROR_INVALID_VALUE, 0, "command", "%s",
-                  packet->process_error.message.data);
+    error_set_field (error, packet->invalid_field.field.data, "%s: %s: %s", host,
+                     packet->invalid_field.field.data, packet->invalid_field.error_message.data);
   else
-    exchanges[call->operation].take (call, packet);
+    error_set_field (error, "command", "%s: %s", host, packet->process_error.message.data);
+}
+
+/* A file whose length is not what it was when it was asked.  */
+static bool
+is_changed_length (const struct lr_call *call, const struct packet *packet)
+{
+  return packet->id == PACKET_INVALID_FIELD && call->transfer != NULL && call->transfer->put
+         && strcmp (packet->invalid_field.field.data, "size") == 0;
+}
+
+static void
+fail (struct lr_call *call, const struct packet *packet)
+{
+  struct lr_error error;
+  if (is_changed_length (call, packet))
+    error_set_field (&error, "descriptor",
+                     "the file of descriptor %d changed its length while it was read",
+                     call->transfer->descriptor);
+  else
+    tunnel_describe_failure (call->host, packet, &error);
+  call_fail_with (call, &error);
+}
+
+void
+tunnel_answer (struct lr_call *call, bool in_session, const struct packet *packet)
+{
+  bool failed = packet->id == PACKET_OS_ERROR || packet->id == PACKET_INVALID_FIELD
+                || packet->id == PACKET_PROCESS_ERROR;
+  /* A missing file is what stat was asked to find out.  */
+  if (packet->id == PACKET_INVALID_FIELD && call->operation == OPERATION_STAT
+      && strcmp (packet->invalid_field.field.data, "path") == 0)
+    lr_reply_stat (call, NULL);
+  else if (failed)
+    fail (call, packet);
+  else
+    find_exchange (call->operation, in_session)->take (call, packet);
 }

@@ -104,12 +104,17 @@ read_file (const char *path, size_t *size)
   return data;
 }
 
+/* With the protocol that LR_TEST_PROTOCOL names, so that the same suite can test both.  */
 static lr_connection *
 open_url (const char *url)
 {
   struct lr_error error;
+  char option[64];
   lr_connection *connection = NULL;
-  struct lr_open_args args = LR_OPEN_ARGS (.url = url);
+  const char *protocol = getenv ("LR_TEST_PROTOCOL");
+  const char *const options[] = { option, NULL };
+  snprintf (option, sizeof option, "protocol=%s", protocol == NULL ? "session" : protocol);
+  struct lr_open_args args = LR_OPEN_ARGS (.url = url, .options = options);
   cr_assert_eq (lr_open (NULL, &args, &connection, &error), 0, "%s", error.message);
   return connection;
 }

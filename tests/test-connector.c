@@ -1281,7 +1281,7 @@ wrap_shows_words (const lr_hop *hop, const lr_command *inner, lr_command *out)
 Test (connector, the_words_of_the_dispatcher_option_reach_wrap)
 {
   static const struct lr_connector connector = TABLE ("x", NAMED, .wrap = wrap_shows_words);
-  expect_open_error (&connector, "x:web?dispatcher=/a/b c%20d -e", LR_ERROR_IO, "",
+  expect_open_error (&connector, "x:web?protocol=plain&dispatcher=/a/b c%20d -e", LR_ERROR_IO, "",
                      "web: the dispatcher is gone: it ended with status 0; it said: "
                      "</a/b><c d><-e>");
 }

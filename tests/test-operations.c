@@ -708,7 +708,7 @@ TEST_AS_BOTH (run, takes_long_lists_of_arguments_up_to_a_limit)
     { "as many as the protocol takes", 65535, 1, LR_ERROR_NONE },
     { "one more", 65536, 1, LR_ERROR_INVALID_VALUE },
     { "one that is too long for exec", 1, 200000, LR_ERROR_REMOTE_OS },
-    { "together too long for exec", 100, 100000, LR_ERROR_REMOTE_OS },
+    { "together too long for exec", 35, 100000, LR_ERROR_REMOTE_OS },
     { "one that is too long for the protocol", 1, (4 * MIB) + 1, LR_ERROR_INVALID_VALUE },
     { "together too long for the protocol", 100, 200000, LR_ERROR_INVALID_VALUE },
   };

@@ -60,7 +60,7 @@ scripted_url (const char *script)
   char text[4096];
   snprintf (text, sizeof text, "#!/bin/sh\n%s", script);
   write_file (path_in ("script"), text, strlen (text), 0755);
-  snprintf (url, sizeof url, "local:web?dispatcher=%s", path_in ("script"));
+  snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=%s", path_in ("script"));
   return url;
 }
 
@@ -150,7 +150,7 @@ Test (transport, a_program_that_can_not_be_started_is_named)
       struct lr_error error;
       lr_connection *connection;
       char url[256], message[256];
-      snprintf (url, sizeof url, "local:web?dispatcher=%s --option", rows[i].program);
+      snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=%s --option", rows[i].program);
       snprintf (message, sizeof message, "web: cannot start %s: %s", rows[i].program,
                 strerror (rows[i].errnum));
       struct lr_open_args args = LR_OPEN_ARGS (.url = url);
@@ -786,7 +786,7 @@ Test (transport, connections_that_fail_leave_nothing_behind)
       for (int round = 0; round < 5; round++)
         open_and_close (url);
     }
-  open_and_close ("local:web?dispatcher=/no/such/program");
+  open_and_close ("local:web?protocol=plain&dispatcher=/no/such/program");
   cr_expect_eq (count_descriptors (), descriptors);
   cr_expect_eq (count_children (), children);
 }
@@ -908,7 +908,7 @@ Test (transport, a_second_dispatcher_answers_every_operation)
   struct lr_user_entry *user;
   struct lr_group_entry *group;
   setenv ("LR_TEST_VARIABLE", "value", 1);
-  snprintf (url, sizeof url, "local:web?dispatcher=python3 %s/tests/plain_dispatcher.py",
+  snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=python3 %s/tests/plain_dispatcher.py",
             source_tree ());
   lr_connection *connection = open_url (url);
   cr_expect_eq (lr_ping (connection, &error), 0, "%s", error.message);

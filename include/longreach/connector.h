@@ -103,7 +103,10 @@ void lr_text_set (lr_text *text, const char *format, ...)
 
    An operation of a connector gets a call and its arguments, may block, and answers exactly once:
    with the one lr_reply_... that its comment below names, or with lr_call_fail.  All pointers it
-   is given are valid until it returns; all that it passes is copied.  */
+   is given are valid until it returns; all that it passes is copied.
+
+   The operations of one connection, `open` and `close` included, are called in a thread of their
+   own, one after another in the order of the requests.  */
 
 typedef struct lr_call lr_call;
 
@@ -113,21 +116,17 @@ const lr_hop *lr_call_hop (const lr_call *call);
 void *lr_call_state (const lr_call *call);
 void lr_call_set_state (lr_call *call, void *state);
 
-/* Whether the caller has gone; a long operation looks now and then and fails as it likes.  */
+/* Whether the caller has gone, or its time is over; a long operation looks now and then, and fails
+   as it likes: nobody is waiting for it.  */
 int lr_call_cancelled (const lr_call *call);
 
 /* Read up to SIZE bytes of what the caller sends: the command's input (run), the content
-   (upload).  Returns the number of bytes, 0 at the end.  */
+   (upload).  Waits until there are any.  Returns the number of bytes, 0 at the end.  */
 size_t lr_call_read (lr_call *call, void *buffer, size_t size);
 
-enum lr_stream
-{
-  LR_STDOUT = 1, /* run; the content (download) */
-  LR_STDERR = 2, /* run */
-};
-
-/* Send SIZE bytes to the caller.  Returns 0, or -1 where nobody wants more: then fail or reply.
- */
+/* Send SIZE bytes to the caller, on LR_STDOUT (run; the content of download) or LR_STDERR (run).
+   Waits while the caller takes nothing.  Returns 0, or -1 where nobody wants more: then fail or
+   reply.  */
 int lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t size);
 
 void lr_reply_done (lr_call *call);                    /* open close upload download */

@@ -8,7 +8,9 @@
    - A result pointer is set to NULL on entry, and on success to one result that lr_free frees,
      whatever it points to included.
    - Names and paths are bytes without NUL; encoding is the far side's business.
-   - A connection is used by one thread at a time.  A registry may be used by any.  */
+   - Times to wait are in milliseconds.
+   - A loop, its connections and their processes belong to one thread at a time.  A registry may be
+     used by any.  */
 
 #ifndef LONGREACH_LONGREACH_H
 #define LONGREACH_LONGREACH_H
@@ -41,6 +43,9 @@ struct lr_bytes
 /* A truth value as wide as every other member of an interface structure.  */
 typedef uint64_t lr_flag;
 
+/* A time to wait that does not end.  */
+#define LR_NEVER UINT64_MAX
+
 /* ---- errors ---- */
 
 enum lr_error_kind
@@ -53,8 +58,8 @@ enum lr_error_kind
   LR_ERROR_NO_CONNECTOR,  /* no connector has the schema */
   LR_ERROR_PLUGIN,        /* a plugin is there but can't be used */
   LR_ERROR_UNSUPPORTED,   /* the connector, or this version, can't do this */
-  LR_ERROR_TIMEOUT,
-  LR_ERROR_CANCELLED,
+  LR_ERROR_TIMEOUT,       /* the time that was given is over */
+  LR_ERROR_CANCELLED,     /* lr_cancel, or the connection was closed */
   LR_ERROR_NO_MEMORY,
 };
 
@@ -163,6 +168,43 @@ typedef void lr_log_function (void *data, enum lr_log_level level, const char *l
    thread that makes the call; NULL: nowhere, which is the default.  */
 void lr_registry_set_log (lr_registry *registry, lr_log_function *function, void *data);
 
+/* ---- loops: many connections in one thread ----
+
+   Whoever only makes blocking calls needs none.  A loop holds any number of connections behind one
+   descriptor, so that it runs by itself (lr_loop_dispatch with LR_NEVER) or inside another event
+   loop: wait until lr_loop_descriptor is readable, then call lr_loop_dispatch with 0.
+
+   What is submitted to a loop is answered through a callback, exactly once.  Callbacks run in
+   lr_loop_dispatch, and in lr_loop_free, and nowhere else.  In a callback everything may be called
+   but what waits: a blocking call, lr_open and lr_loop_dispatch refuse, with INVALID_VALUE
+   (`loop`), and lr_loop_free must not be called.  */
+
+typedef struct lr_loop lr_loop;
+
+/* Errors: IO, with errno; NO_MEMORY.  */
+int lr_loop_new (lr_loop **result, struct lr_error *error);
+
+/* Free LOOP; its connections must be closed.  Runs the callbacks that are left, and waits for the
+   transports that are still ending.  NULL is allowed.  */
+void lr_loop_free (lr_loop *loop);
+
+/* A descriptor that is readable when lr_loop_dispatch has something to do.  It stays LOOP's, and
+   the same.  */
+int lr_loop_descriptor (lr_loop *loop);
+
+/* Wait up to TIMEOUT milliseconds until there is something to do, do it, and run the callbacks.
+   Returns how many ran, or -1.  Errors: INVALID_VALUE (`loop`), called in a callback; IO.  */
+int lr_loop_dispatch (lr_loop *loop, uint64_t timeout, struct lr_error *error);
+
+/* Let lr_loop_dispatch, or the one that comes next, return at once.  The one function here that any
+   thread, or a signal handler, may call on a loop that is another's.  */
+void lr_loop_wake (lr_loop *loop);
+
+/* What is called when something submitted has ended.  STATUS is 0, or -1 and *ERROR says why, which
+   is borrowed, and NULL on success.  RESULT is what the blocking call of the operation would have
+   returned, or NULL; it is the callback's, which frees it with lr_free.  */
+typedef void lr_callback (void *data, int status, void *result, const struct lr_error *error);
+
 /* ---- connections ---- */
 
 typedef struct lr_connection lr_connection;
@@ -170,20 +212,35 @@ typedef struct lr_connection lr_connection;
 struct lr_open_args
 {
   uint32_t size;
-  uint32_t reserved;
+  uint32_t lease; /* seconds of silence after which the far side takes this end for gone, and ends
+                     what it does for it; 0: never */
   const char *url;
   const char *const *options; /* "NAME=VALUE", ended by NULL, for the last hop; not
                                  percent-decoded.  NULL: none */
+  lr_loop *loop;              /* the connection belongs to it; NULL: to one of its own */
+  uint64_t timeout_ms;        /* for all of opening.  0: a minute; LR_NEVER */
+  uint64_t keep_alive_ms;     /* after so long a silence the far side is asked for a sign of life,
+                                 and after as long again the connection fails.  0: 30 seconds;
+                                 LR_NEVER */
 };
 
 /* Open the target URL and leave a connection in *RESULT; close it with lr_close.  REGISTRY NULL:
    a registry of its own, with nothing added.  Mirrors: Connector.open. Errors: INVALID_VALUE
-   (`url` or an option's name), NO_CONNECTOR, PLUGIN, UNSUPPORTED, IO.  */
+   (`url`, `loop` or an option's name), NO_CONNECTOR, PLUGIN, UNSUPPORTED, TIMEOUT, IO.  */
 int lr_open (lr_registry *registry, const struct lr_open_args *args, lr_connection **result,
              struct lr_error *error);
 
-/* Close CONNECTION and free it: what still runs at the far side for it is ended there.  NULL is
-   allowed.  Mirrors: Connector.close.  */
+/* The same without waiting; ARGS must name a loop.  0, and CALLBACK will be told whether it is
+   open; or -1, when it can't be tried, and CALLBACK is not called.  *RESULT can be used at once:
+   what is submitted waits until it is open, and fails if it never is.  It is to be closed in
+   either case.  */
+int lr_submit_open (lr_registry *registry, const struct lr_open_args *args, lr_callback *callback,
+                    void *data, lr_connection **result, struct lr_error *error);
+
+/* Close CONNECTION and free it: what still runs at the far side for it is ended there, and what is
+   submitted is answered with CANCELLED.  A connection with a loop of its own is waited for until
+   the far side has ended; another one ends while its loop is dispatched.  Its processes can only be
+   freed after this.  NULL is allowed.  Mirrors: Connector.close.  */
 void lr_close (lr_connection *connection);
 
 /* The host's name in URL, by the rules of its last hop's connector; nothing is opened.
@@ -195,8 +252,13 @@ int lr_extract_hostname (lr_registry *registry, const char *url, char **result,
 /* ---- operations ----
 
    Besides the errors they name, all of them can fail with IO (the connection failed; it can only
-   be closed), UNSUPPORTED (the connector does not do this) and NO_MEMORY.  REMOTE_OS carries the
-   far side's errno.  */
+   be closed), UNSUPPORTED (the connector does not do this), NO_MEMORY and, where timeout_ms is set,
+   TIMEOUT.  REMOTE_OS carries the far side's errno.
+
+   After TIMEOUT the connection can still be used, unless it is one with protocol=plain, which has
+   no way to take a request back: that one is broken then.
+
+   Each is a call that waits, and a request for lr_submit.  */
 
 struct lr_run_args
 {
@@ -213,6 +275,13 @@ struct lr_run_args
   const char *cwd;            /* working directory; NULL: the dispatcher's */
   uint64_t output_limit;      /* bytes of each output that are kept at most; more is an error.
                                  0: 2 GiB */
+  uint64_t timeout_ms;        /* then it is sent SIGTERM, five seconds later SIGKILL, and the call
+                                 fails with TIMEOUT.  0: none */
+  const char *const *environment; /* "NAME=VALUE", ended by NULL: added to the dispatcher's */
+  const char *const *unset;       /* names, ended by NULL: taken out of it before */
+  lr_flag linger; /* who still holds its outputs when it has ended is waited for no longer than
+                     linger_ms; else until they let go, as ssh does */
+  uint64_t linger_ms;
 };
 
 struct lr_run_result
@@ -220,12 +289,17 @@ struct lr_run_result
   struct lr_bytes stdout_bytes; /* absent with no_capture */
   struct lr_bytes stderr_bytes;
   int64_t returncode; /* exit status, or -N for signal N */
+
+  /* What the command and its children used; 0 where the connector doesn't say.  */
+  uint64_t user_time_ns;
+  uint64_t system_time_ns;
+  uint64_t max_resident; /* bytes */
 };
 
 /* Run a command and wait for it.  Mirrors: Connector.run.
    Errors: EXIT_STATUS, *RESULT is set all the same; INVALID_VALUE (`command`, `user`, `group`,
-   `umask`, `cwd`; `command` also where ids, umask or directory could not be set; `output_limit`,
-   there is more output, and the connection can still be used); REMOTE_OS, the
+   `umask`, `cwd`, `environment`, `unset`; `command` also where ids, umask or directory could not be
+   set; `output_limit`, there is more output, and the connection can still be used); REMOTE_OS, the
    program can't be executed (errnum ENOENT, EACCES, ...).  */
 int lr_run (lr_connection *connection, const struct lr_run_args *args,
             struct lr_run_result **result, struct lr_error *error);
@@ -252,6 +326,7 @@ struct lr_stat_args
   const char *path;
   lr_flag follow_links; /* describe what a link leads to, not the link */
   lr_flag sha512sum;    /* also the digest, of a regular file */
+  uint64_t timeout_ms;  /* 0: none; so in all that follow */
 };
 
 /* Results have their size too: a connector that answers may be older than the library.  */
@@ -285,6 +360,7 @@ struct lr_upload_args
   const char *group;       /* NULL: the owner's primary group, or the dispatcher's group */
   lr_flag preserve;        /* what of the three is NULL comes from the file that is replaced, if
                               there is one */
+  uint64_t timeout_ms;
 };
 
 /* Replace or create a file, whole or not at all.  Mirrors: Connector.upload.
@@ -298,6 +374,7 @@ struct lr_download_args
   uint32_t reserved;
   const char *file;
   uint64_t limit; /* bytes at most; more is an error.  0: 2 GiB */
+  uint64_t timeout_ms;
 };
 
 struct lr_download_result
@@ -316,6 +393,7 @@ struct lr_resolve_args
   uint32_t size;
   uint32_t reserved;
   const char *name; /* name or decimal id; NULL: the dispatcher's own */
+  uint64_t timeout_ms;
 };
 
 /* The canonical name of a user or a group.  Mirror: Connector.resolve_user, resolve_group.
@@ -331,6 +409,7 @@ struct lr_query_user_args
   uint32_t reserved;
   const char *user;      /* name or decimal id */
   lr_flag password_hash; /* also the hash from shadow */
+  uint64_t timeout_ms;
 };
 
 struct lr_user_entry
@@ -359,6 +438,7 @@ struct lr_query_group_args
   uint32_t size;
   uint32_t reserved;
   const char *group; /* name or decimal id */
+  uint64_t timeout_ms;
 };
 
 struct lr_group_entry
@@ -380,6 +460,7 @@ struct lr_getenv_args
   uint32_t size;
   uint32_t reserved;
   const char *key;
+  uint64_t timeout_ms;
 };
 
 /* A variable of the dispatcher's environment; one that is not set is no error: 0, and *RESULT
@@ -395,6 +476,237 @@ int lr_home_dir (lr_connection *connection, const char *user, char **result,
 /* Ask the dispatcher for a sign of life: one round trip.  A connector that implements its
    operations itself has no dispatcher: UNSUPPORTED.  */
 int lr_ping (lr_connection *connection, struct lr_error *error);
+
+/* ---- files of any size ----
+
+   Between a descriptor at this end and a file at the far side, in constant memory.  The descriptor
+   can be anything that is read or written, from where it stands; its flags are not changed, and it
+   is not closed.  (Where the connector implements upload and download itself, and with
+   protocol=plain, it goes through memory.)  */
+
+/* Is told now and then how far a transfer is: DONE of TOTAL bytes; TOTAL is LR_SIZE_UNKNOWN where
+   nobody knows.  A callback, so the rules for those hold; of a blocking call it runs in there.  */
+typedef void lr_progress (void *data, uint64_t done, uint64_t total);
+#define LR_SIZE_UNKNOWN UINT64_MAX
+
+struct lr_put_args
+{
+  uint32_t size;
+  int32_t descriptor; /* is read to its end */
+  const char *file;   /* this and what follows as for lr_upload */
+  const char *mode;
+  const char *owner;
+  const char *group;
+  lr_flag preserve;
+  lr_flag sync; /* wait until it has reached the disk */
+  lr_progress *progress;
+  void *progress_data;
+  uint64_t timeout_ms;
+};
+
+struct lr_put_result
+{
+  uint64_t size;    /* bytes that were sent */
+  lr_flag in_place; /* the old content was overwritten: the file could not be replaced whole */
+};
+
+/* Replace or create a file with what DESCRIPTOR gives, whole or not at all.  RESULT may be NULL.
+   Errors: as lr_upload; IO, with errno and the field `descriptor`, it can't be read, and the
+   connection can still be used; INVALID_VALUE (`descriptor`), its file changed its length
+   meanwhile.  */
+int lr_put (lr_connection *connection, const struct lr_put_args *args,
+            struct lr_put_result **result, struct lr_error *error);
+
+struct lr_get_args
+{
+  uint32_t size;
+  int32_t descriptor; /* is written to */
+  const char *file;
+  uint64_t offset; /* of the first byte that is wanted */
+  uint64_t length; /* bytes at most; 0: to the end */
+  lr_progress *progress;
+  void *progress_data;
+  uint64_t timeout_ms;
+};
+
+struct lr_get_result
+{
+  uint64_t size;      /* bytes that were written */
+  uint64_t type;      /* enum lr_file_type; LR_FILE_OTHER also where the connector doesn't say */
+  uint64_t mode;      /* permission bits of the file; 0 where the connector doesn't say */
+  uint64_t file_size; /* of the whole file, when it was opened */
+  int64_t mtime_ns;
+};
+
+/* Write a file's content to DESCRIPTOR.  On failure a part of it may have been written.  RESULT may
+   be NULL.
+   Errors: as lr_download; IO, with errno and the field `descriptor`, it can't be written (EPIPE:
+   nobody reads it), and the connection can still be used.  */
+int lr_get (lr_connection *connection, const struct lr_get_args *args,
+            struct lr_get_result **result, struct lr_error *error);
+
+/* ---- submitting ---- */
+
+enum lr_operation
+{
+  LR_OPERATION_PING = 1, /* no arguments, no result */
+  LR_OPERATION_RUN,      /* struct lr_run_args, struct lr_run_result; and so on */
+  LR_OPERATION_STAT,
+  LR_OPERATION_UPLOAD, /* no result */
+  LR_OPERATION_DOWNLOAD,
+  LR_OPERATION_RESOLVE_USER, /* struct lr_resolve_args, char */
+  LR_OPERATION_RESOLVE_GROUP,
+  LR_OPERATION_QUERY_USER,
+  LR_OPERATION_QUERY_GROUP,
+  LR_OPERATION_GETENV, /* struct lr_getenv_args, char */
+  LR_OPERATION_PUT,
+  LR_OPERATION_GET,
+};
+
+struct lr_request
+{
+  uint32_t size;
+  uint32_t operation; /* enum lr_operation */
+  const void *args;   /* its structure */
+};
+
+/* Carry out REQUEST without waiting: CALLBACK is told of the end.  The arguments are copied, but
+   for the bytes of `input` and `content`, and descriptors: they must stay until the callback.  Any
+   number may be submitted; more than the far side takes at once wait their turn.  *ID, where ID is
+   not NULL, is what lr_cancel takes.  -1 only where the arguments are wrong, or there is no
+   memory.  */
+int lr_submit (lr_connection *connection, const struct lr_request *request, lr_callback *callback,
+               void *data, uint64_t *id, struct lr_error *error);
+
+/* Take back what was submitted: its callback gets CANCELLED.  0, or -1 if it has ended already.  */
+int lr_cancel (lr_connection *connection, uint64_t id);
+
+/* ---- processes: commands with live streams ----
+
+   A process's input and outputs can be used in three ways, each by itself: through the blocking
+   calls; through those that never wait, told by the callback when to; or attached to descriptors,
+   between which the loop then moves the bytes.  Each stream holds a bounded number of bytes, and
+   who sends more waits, as with a pipe.  Only a connection that speaks sessions has processes.  */
+
+typedef struct lr_process lr_process;
+
+enum lr_stream
+{
+  LR_STDOUT = 1,
+  LR_STDERR = 2,
+};
+
+/* What has happened to a process; a set.  */
+enum lr_process_event
+{
+  LR_PROCESS_STARTED = 1,
+  LR_PROCESS_OUTPUT = 2,  /* its output has bytes, or has ended */
+  LR_PROCESS_ERROR = 4,   /* its error output has */
+  LR_PROCESS_INPUT = 8,   /* its input takes bytes again */
+  LR_PROCESS_EXITED = 16, /* its returncode is known */
+  LR_PROCESS_CLOSED = 32, /* all is over; or it failed, and lr_process_get_status says why */
+};
+
+typedef void lr_process_callback (void *data, lr_process *process, uint32_t events);
+
+/* Streams that are attached; a set.  */
+enum lr_attach
+{
+  LR_ATTACH_INPUT = 1,
+  LR_ATTACH_OUTPUT = 2,
+  LR_ATTACH_ERROR = 4,
+};
+
+struct lr_spawn_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *const *command; /* this and what follows as for lr_run */
+  const char *user;
+  const char *group;
+  const char *umask;
+  const char *cwd;
+  const char *const *environment;
+  const char *const *unset;
+  lr_flag no_input;  /* its standard input is /dev/null */
+  lr_flag no_output; /* both outputs are */
+  uint64_t timeout_ms;
+  lr_flag linger;
+  uint64_t linger_ms;
+  const char *term; /* not NULL: it runs on a terminal of this type, which carries input and output;
+                       there is no error output then */
+  uint32_t rows;
+  uint32_t columns;              /* of the terminal */
+  lr_process_callback *callback; /* NULL: none */
+  void *data;
+  uint32_t attach;        /* set of enum lr_attach */
+  int32_t descriptors[3]; /* input, output, error; the loop neither closes them nor changes their
+                             flags */
+};
+
+/* Start a command.  It does not wait: that the command can't be started is told later, as an error
+   of lr_process_get_status.  Free *RESULT with lr_process_free. Errors: UNSUPPORTED, the connection
+   has no sessions; INVALID_VALUE.  */
+int lr_spawn (lr_connection *connection, const struct lr_spawn_args *args, lr_process **result,
+              struct lr_error *error);
+
+/* Free PROCESS.  If it still runs it is killed, with its process group, and nobody is told.  NULL
+   is allowed.  */
+void lr_process_free (lr_process *process);
+
+struct lr_process_status
+{
+  uint32_t struct_size;
+  uint32_t events;    /* what has happened so far: STARTED, EXITED, CLOSED */
+  int64_t pid;        /* at the far side; 0: not started yet */
+  int64_t returncode; /* exit status, or -N for signal N */
+  lr_flag timed_out;  /* timeout_ms was over */
+  uint64_t user_time_ns;
+  uint64_t system_time_ns;
+  uint64_t max_resident; /* bytes */
+};
+
+/* What is known of PROCESS, without waiting.  STATUS is the caller's, from LR_PROCESS_STATUS (). -1
+   if it failed: as lr_run, but a returncode and timed_out are no errors; and IO, with errno and the
+   field `input`, `output` or `error`: that descriptor could not be read or written.  */
+int lr_process_get_status (lr_process *process, struct lr_process_status *status,
+                           struct lr_error *error);
+
+/* Wait until all is over.  Output that nobody reads meanwhile is kept, in a file if it is long.
+   Errors: as above; TIMEOUT, it still runs after TIMEOUT milliseconds.  */
+int lr_process_wait (lr_process *process, uint64_t timeout, struct lr_process_status *status,
+                     struct lr_error *error);
+
+/* Without waiting: see what STREAM has, from its start, in *DATA; the bytes stay until the next
+   call.  Then take SIZE of them off.  lr_process_has_ended says whether there will be no more.  */
+size_t lr_process_peek (lr_process *process, enum lr_stream stream, const char **data);
+void lr_process_consume (lr_process *process, enum lr_stream stream, size_t size);
+int lr_process_has_ended (lr_process *process, enum lr_stream stream);
+
+/* Without waiting: give its input up to SIZE bytes.  Returns how many it took; less than SIZE, and
+   LR_PROCESS_INPUT will tell when it takes more.  What a command that has closed its input is given
+   is dropped.  */
+size_t lr_process_offer (lr_process *process, const void *data, size_t size);
+
+/* Waiting: read at least one byte, up to SIZE, or none at the end; *GOT is how many.  What comes on
+   the other output meanwhile is kept, in a file if it is long.  Errors: as
+   lr_process_get_status.  */
+int lr_process_read (lr_process *process, enum lr_stream stream, void *buffer, size_t size,
+                     size_t *got, struct lr_error *error);
+
+/* Waiting: write all of DATA to its input.  What the outputs say meanwhile is kept likewise.  */
+int lr_process_write (lr_process *process, const void *data, size_t size, struct lr_error *error);
+
+/* The end of its input.  */
+void lr_process_close_input (lr_process *process);
+
+/* Send SIGNAL, a number of the far side's, to the process group; nothing once it has ended.
+   Errors: INVALID_VALUE (`signal`).  */
+int lr_process_signal (lr_process *process, int signal, struct lr_error *error);
+
+/* The terminal has another size.  Errors: INVALID_VALUE (`term`), it has no terminal.  */
+int lr_process_resize (lr_process *process, uint32_t rows, uint32_t columns,
+                       struct lr_error *error);
 
 /* This library's version, "0.1".  */
 const char *lr_version (void);
@@ -446,6 +758,12 @@ lr_result_sized () noexcept
 #define LR_QUERY_USER_ARGS(...) LR_ARGS_ (struct lr_query_user_args, __VA_ARGS__)
 #define LR_QUERY_GROUP_ARGS(...) LR_ARGS_ (struct lr_query_group_args, __VA_ARGS__)
 #define LR_GETENV_ARGS(...) LR_ARGS_ (struct lr_getenv_args, __VA_ARGS__)
+#define LR_PUT_ARGS(...) LR_ARGS_ (struct lr_put_args, __VA_ARGS__)
+#define LR_GET_ARGS(...) LR_ARGS_ (struct lr_get_args, __VA_ARGS__)
+#define LR_SPAWN_ARGS(...) LR_ARGS_ (struct lr_spawn_args, __VA_ARGS__)
+#define LR_REQUEST(...) LR_ARGS_ (struct lr_request, __VA_ARGS__)
+
+#define LR_PROCESS_STATUS(...) LR_RESULT_ (struct lr_process_status, __VA_ARGS__)
 
 /* For connectors, which make them.  */
 #define LR_STAT_RESULT(...) LR_RESULT_ (struct lr_stat_result, __VA_ARGS__)

@@ -1,0 +1,169 @@
+#include "core/exchange.h"
+
+#include "core/connection.h"
+#include "core/transfer.h"
+#include "core/tunnel.h"
+
+#include <stdlib.h>
+
+static bool
+accepts (void *owner, enum packet_id id)
+{
+  return tunnel_accepts (owner, true, id);
+}
+
+/* A file that is larger than wanted need not come at all.  */
+static void
+refuse_too_much (struct lr_call *call)
+{
+  const struct call_output *content = &call->outputs[LR_STDOUT];
+  if (call->operation == OPERATION_DOWNLOAD && (content->over_limit || content->no_memory))
+    lr_reply_done (call);
+}
+
+static void
+take_packet (void *owner, const struct packet *packet, bool final)
+{
+  struct lr_call *call = owner;
+  if (final)
+    call->channel = NULL;
+  tunnel_answer (call, true, packet);
+  if (packet->id == PACKET_FILE_INFO)
+    refuse_too_much (call);
+  if (call->answered)
+    connection_end_call (call);
+  else if (final && call->transfer != NULL)
+    transfer_output_ended (call->transfer);
+}
+
+static void
+fail (void *owner, const struct lr_error *error)
+{
+  struct lr_call *call = owner;
+  call->channel = NULL;
+  call_fail_with (call, error);
+  connection_end_call (call);
+}
+
+/* A digest is content too, but comes within its packet.  */
+static void
+take_answer (void *owner, const struct packet *packet, bool final)
+{
+  struct lr_call *call = owner;
+  const struct packet_bytes *digest = &packet->stat_result.sha512sum;
+  if (packet->id == PACKET_STAT_RESULT && digest->present)
+    call_take_output (call, LR_STDOUT, digest->data, (size_t) digest->size);
+  take_packet (owner, packet, final);
+}
+
+/* ---- outputs ---- */
+
+static void
+store_output (void *owner, uint32_t stream, const char *data, size_t size)
+{
+  struct lr_call *call = owner;
+  call_take_output (call, stream == FRAME_STREAM_ERROR ? LR_STDERR : LR_STDOUT, data, size);
+  session_consume (call->channel, stream, size);
+}
+
+static void
+store_content (void *owner, uint32_t stream, const char *data, size_t size)
+{
+  struct lr_call *call = owner;
+  store_output (owner, stream, data, size);
+  refuse_too_much (call);
+  if (call->answered)
+    connection_end_call (call);
+}
+
+static void
+transfer_data (void *owner, uint32_t stream, const char *data, size_t size)
+{
+  struct lr_call *call = owner;
+  (void) stream;
+  transfer_output (call->transfer, data, size);
+}
+
+static void
+ignore_end (void *owner, uint32_t stream)
+{
+  (void) owner;
+  (void) stream;
+}
+
+/* ---- inputs ---- */
+
+static long
+give_bytes (void *owner, char *scratch, size_t size, const char **data)
+{
+  struct lr_call *call = owner;
+  size_t left = call->input.size - call->input_read;
+  (void) scratch;
+  if (left == 0)
+    return -1;
+  if (size > left)
+    size = left;
+  *data = call->input.data + call->input_read;
+  call->input_read += size;
+  return (long) size;
+}
+
+static long
+give_read (void *owner, char *scratch, size_t size, const char **data)
+{
+  struct lr_call *call = owner;
+  *data = scratch;
+  return transfer_input (call->transfer, scratch, size);
+}
+
+/* ---- which is which ---- */
+
+static const struct session_kind short_kind = { accepts, take_answer, NULL, NULL, NULL, fail };
+static const struct session_kind run_kind = { accepts,    take_packet, store_output,
+                                              ignore_end, NULL,        fail };
+static const struct session_kind run_with_input_kind = { accepts,    take_packet, store_output,
+                                                         ignore_end, give_bytes,  fail };
+static const struct session_kind upload_kind = {
+  accepts, take_packet, NULL, NULL, give_bytes, fail
+};
+static const struct session_kind put_kind = { accepts, take_packet, NULL, NULL, give_read, fail };
+static const struct session_kind download_kind = { accepts,    take_packet, store_content,
+                                                   ignore_end, NULL,        fail };
+static const struct session_kind get_kind = { accepts,    take_packet, transfer_data,
+                                              ignore_end, NULL,        fail };
+
+static const struct session_kind *
+kind_of (const struct lr_call *call)
+{
+  switch (call->operation)
+    {
+    case OPERATION_RUN:
+      return call->input.data == NULL ? &run_kind : &run_with_input_kind;
+    case OPERATION_UPLOAD:
+      return call->transfer != NULL ? &put_kind : &upload_kind;
+    case OPERATION_DOWNLOAD:
+      return call->transfer != NULL ? &get_kind : &download_kind;
+    default:
+      return &short_kind;
+    }
+}
+
+void
+exchange_begin (struct session *session, struct lr_call *call)
+{
+  struct packet packet;
+  void *memory;
+  const struct session_kind *kind = kind_of (call);
+  if (tunnel_request (call, true, &packet, &memory))
+    {
+      struct lr_error error;
+      call->channel =
+          session_open (session, kind, call, kind == &short_kind ? SESSION_SHORT : SESSION_LASTING,
+                        &packet, &error);
+      if (call->channel == NULL)
+        call_fail_with (call, &error);
+    }
+  free (memory);
+  if (call->answered)
+    connection_end_call (call);
+}

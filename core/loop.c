@@ -1,0 +1,578 @@
+#include "core/loop.h"
+
+#include "core/error.h"
+#include "core/lift.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum
+{
+  EVENTS_MAX = 64, /* taken from the kernel at a time */
+};
+
+struct call_queue
+{
+  struct loop_call *first, *last;
+  size_t count;
+};
+
+struct lr_loop
+{
+  int epoll;
+  int wake;                /* eventfd, in epoll: makes the descriptor readable */
+  struct loop_watch alarm; /* timerfd; -1 until somebody waits for the descriptor himself */
+  int64_t alarm_due;
+  bool woken; /* the eventfd has been written to, and not read */
+
+  struct epoll_event events[EVENTS_MAX]; /* what is being delivered */
+  int event_count;
+  struct loop_watch *always; /* watches that epoll refuses */
+
+  struct loop_timer **heap; /* the soonest first */
+  size_t timer_count, timer_allocated;
+
+  struct call_queue tasks, notices;
+  bool in_callback;
+  unsigned guests; /* transports and threads that have not ended */
+
+  pthread_mutex_t lock; /* for what other threads post */
+  struct call_queue posted;
+};
+
+/* ---- time ---- */
+
+int64_t
+loop_now (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+loop_later (uint64_t milliseconds)
+{
+  int64_t now = loop_now ();
+  return milliseconds > (uint64_t) (INT64_MAX - now) ? INT64_MAX : now + (int64_t) milliseconds;
+}
+
+/* ---- making and freeing ---- */
+
+int
+lr_loop_new (lr_loop **result, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  *result = NULL;
+  lr_loop *loop = calloc (1, sizeof *loop);
+  if (loop == NULL)
+    return error_no_memory (error);
+  loop->alarm.fd = -1;
+  struct epoll_event woken = { .events = EPOLLIN, .data = { .ptr = NULL } };
+  loop->epoll = lift_descriptor (epoll_create1 (EPOLL_CLOEXEC));
+  loop->wake = lift_descriptor (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (loop->epoll < 0 || loop->wake < 0
+      || epoll_ctl (loop->epoll, EPOLL_CTL_ADD, loop->wake, &woken) != 0)
+    {
+      int errnum = errno;
+      if (loop->epoll >= 0)
+        close (loop->epoll);
+      if (loop->wake >= 0)
+        close (loop->wake);
+      free (loop);
+      return error_set_errno (error, LR_ERROR_IO, errnum, "cannot make a loop: %s",
+                              strerror (errnum));
+    }
+  pthread_mutex_init (&loop->lock, NULL);
+  *result = loop;
+  return 0;
+}
+
+static void
+wake (lr_loop *loop)
+{
+  uint64_t one = 1;
+  ssize_t ignored = write (loop->wake, &one, sizeof one);
+  (void) ignored; /* full: it is awake */
+}
+
+void
+lr_loop_wake (lr_loop *loop)
+{
+  int kept = errno; /* a signal handler's caller's */
+  wake (loop);
+  errno = kept;
+}
+
+/* ---- watches ---- */
+
+int
+loop_watch (lr_loop *loop, struct loop_watch *watch, int fd,
+            void (*ready) (void *context, uint32_t events), void *context)
+{
+  *watch = (struct loop_watch){ .loop = loop, .fd = fd, .ready = ready, .context = context };
+  struct epoll_event event = { .events = 0, .data = { .ptr = watch } };
+  if (epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+    {
+      /* Hang-up is reported even to who waits for nothing.  */
+      epoll_ctl (loop->epoll, EPOLL_CTL_DEL, fd, NULL);
+      return 0;
+    }
+  int errnum = errno;
+  watch->always = errnum == EPERM;
+  if (watch->always)
+    {
+      watch->next = loop->always;
+      loop->always = watch;
+      return 0;
+    }
+  watch->loop = NULL;
+  return errnum;
+}
+
+void
+loop_set_events (struct loop_watch *watch, uint32_t events)
+{
+  if (watch->loop == NULL || watch->events == events)
+    return;
+  int operation = watch->events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+  struct epoll_event event = { .events = events, .data = { .ptr = watch } };
+  watch->events = events;
+  if (watch->always)
+    return;
+  epoll_ctl (watch->loop->epoll, operation, watch->fd, &event);
+  /* What is no longer wanted is not delivered any more.  */
+  for (int i = 0; events == 0 && i < watch->loop->event_count; i++)
+    if (watch->loop->events[i].data.ptr == watch)
+      watch->loop->events[i].events = 0;
+}
+
+void
+loop_unwatch (struct loop_watch *watch)
+{
+  lr_loop *loop = watch->loop;
+  if (loop == NULL)
+    return;
+  loop_set_events (watch, 0);
+  for (struct loop_watch **place = &loop->always; watch->always && *place != NULL;
+       place = &(*place)->next)
+    if (*place == watch)
+      {
+        *place = watch->next;
+        break;
+      }
+  watch->loop = NULL;
+}
+
+/* ---- timers: a heap ---- */
+
+static void
+put_timer (lr_loop *loop, size_t place, struct loop_timer *timer)
+{
+  loop->heap[place] = timer;
+  timer->place = place;
+}
+
+static void
+move_up (lr_loop *loop, size_t place, struct loop_timer *timer)
+{
+  while (place > 0 && loop->heap[(place - 1) / 2]->due > timer->due)
+    {
+      put_timer (loop, place, loop->heap[(place - 1) / 2]);
+      place = (place - 1) / 2;
+    }
+  put_timer (loop, place, timer);
+}
+
+static void
+move_down (lr_loop *loop, size_t place, struct loop_timer *timer)
+{
+  for (size_t child; (child = 2 * place + 1) < loop->timer_count; place = child)
+    {
+      if (child + 1 < loop->timer_count && loop->heap[child + 1]->due < loop->heap[child]->due)
+        child++;
+      if (loop->heap[child]->due >= timer->due)
+        break;
+      put_timer (loop, place, loop->heap[child]);
+    }
+  put_timer (loop, place, timer);
+}
+
+/* Who waits for the descriptor himself is woken by a timerfd.  */
+static void
+set_alarm (lr_loop *loop)
+{
+  int64_t due = loop->timer_count == 0 ? 0 : loop->heap[0]->due;
+  if (loop->alarm.fd < 0 || due == loop->alarm_due || due == INT64_MAX)
+    return;
+  struct itimerspec when = { .it_value = { .tv_sec = (time_t) (due / 1000),
+                                           .tv_nsec = (long) (due % 1000) * 1000000 } };
+  timerfd_settime (loop->alarm.fd, TFD_TIMER_ABSTIME, &when, NULL);
+  loop->alarm_due = due;
+}
+
+bool
+loop_set_timer (lr_loop *loop, struct loop_timer *timer, int64_t due,
+                void (*expired) (void *context), void *context)
+{
+  loop_clear_timer (timer);
+  if (loop->timer_count == loop->timer_allocated)
+    {
+      size_t room = loop->timer_allocated == 0 ? 16 : loop->timer_allocated * 2;
+      struct loop_timer **grown = realloc (loop->heap, room * sizeof (struct loop_timer *));
+      if (grown == NULL)
+        return false;
+      loop->heap = grown;
+      loop->timer_allocated = room;
+    }
+  *timer = (struct loop_timer){ .loop = loop, .due = due, .expired = expired, .context = context };
+  move_up (loop, loop->timer_count++, timer);
+  set_alarm (loop);
+  return true;
+}
+
+void
+loop_clear_timer (struct loop_timer *timer)
+{
+  lr_loop *loop = timer->loop;
+  if (loop == NULL)
+    return;
+  size_t place = timer->place;
+  struct loop_timer *last = loop->heap[--loop->timer_count];
+  timer->loop = NULL;
+  if (last == timer)
+    return;
+  if (place > 0 && loop->heap[(place - 1) / 2]->due > last->due)
+    move_up (loop, place, last);
+  else
+    move_down (loop, place, last);
+}
+
+/* ---- tasks and notices ---- */
+
+static void
+append (struct call_queue *queue, struct loop_call *call, void (*function) (void *context),
+        void *context)
+{
+  *call = (struct loop_call){ function, context, NULL, true };
+  if (queue->last == NULL)
+    queue->first = call;
+  else
+    queue->last->next = call;
+  queue->last = call;
+  queue->count++;
+}
+
+static void
+take_out (struct call_queue *queue, struct loop_call *call)
+{
+  struct loop_call *before = NULL;
+  if (!call->queued)
+    return;
+  for (struct loop_call *each = queue->first; each != call; each = each->next)
+    before = each;
+  if (before == NULL)
+    queue->first = call->next;
+  else
+    before->next = call->next;
+  if (queue->last == call)
+    queue->last = before;
+  queue->count--;
+  call->queued = false;
+}
+
+/* Take the first off, and call it.  */
+static void
+call_first (struct call_queue *queue)
+{
+  struct loop_call *call = queue->first;
+  queue->first = call->next;
+  if (queue->first == NULL)
+    queue->last = NULL;
+  queue->count--;
+  call->queued = false;
+  call->function (call->context);
+}
+
+/* Whoever waits for the descriptor has to learn that there is something to do.  */
+static void
+make_readable (lr_loop *loop)
+{
+  if (loop->alarm.fd < 0 || loop->woken)
+    return;
+  loop->woken = true;
+  wake (loop);
+}
+
+void
+loop_add_task (lr_loop *loop, struct loop_call *task, void (*function) (void *context),
+               void *context)
+{
+  if (task->queued)
+    return;
+  append (&loop->tasks, task, function, context);
+  make_readable (loop);
+}
+
+void
+loop_remove_task (lr_loop *loop, struct loop_call *task)
+{
+  take_out (&loop->tasks, task);
+}
+
+void
+loop_add_notice (lr_loop *loop, struct loop_call *notice, void (*function) (void *context),
+                 void *context)
+{
+  if (notice->queued)
+    return;
+  append (&loop->notices, notice, function, context);
+  make_readable (loop);
+}
+
+void
+loop_remove_notice (lr_loop *loop, struct loop_call *notice)
+{
+  take_out (&loop->notices, notice);
+}
+
+void
+loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *context), void *context)
+{
+  pthread_mutex_lock (&loop->lock);
+  append (&loop->posted, call, function, context);
+  wake (loop);
+  pthread_mutex_unlock (&loop->lock);
+}
+
+/* ---- running ---- */
+
+/* As milliseconds for epoll_wait.  */
+static int
+time_to_wait (const lr_loop *loop, uint64_t timeout)
+{
+  bool busy = loop->tasks.first != NULL;
+  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
+    busy = busy || watch->events != 0;
+  if (busy)
+    return 0;
+  if (loop->timer_count > 0)
+    {
+      int64_t left = loop->heap[0]->due - loop_now ();
+      left = left < 0 ? 0 : left;
+      timeout = (uint64_t) left < timeout ? (uint64_t) left : timeout;
+    }
+  return timeout == LR_NEVER ? -1 : timeout > INT_MAX ? INT_MAX : (int) timeout;
+}
+
+/* Call what is queued now; what is added meanwhile waits for the next time.  Returns how many.  */
+static int
+call_queued (struct call_queue *queue)
+{
+  int count = 0;
+  for (size_t left = queue->count; left > 0 && queue->first != NULL; left--, count++)
+    call_first (queue);
+  return count;
+}
+
+static void
+take_posted (lr_loop *loop)
+{
+  uint64_t count;
+  ssize_t ignored = read (loop->wake, &count, sizeof count);
+  (void) ignored;
+  loop->woken = false;
+  pthread_mutex_lock (&loop->lock);
+  struct call_queue posted = loop->posted;
+  loop->posted = (struct call_queue){ NULL, NULL, 0 };
+  pthread_mutex_unlock (&loop->lock);
+  call_queued (&posted);
+}
+
+static void
+deliver_events (lr_loop *loop)
+{
+  for (int i = 0; i < loop->event_count; i++)
+    {
+      uint32_t events = loop->events[i].events;
+      struct loop_watch *watch = loop->events[i].data.ptr;
+      if (events == 0)
+        continue;
+      if (watch != NULL)
+        watch->ready (watch->context, events);
+      else
+        take_posted (loop);
+    }
+  loop->event_count = 0;
+}
+
+/* Each once: one may take out another, so the search begins anew after each call.  */
+static void
+deliver_always (lr_loop *loop)
+{
+  size_t count = 0;
+  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
+    count++;
+  for (size_t i = 0; i < count; i++)
+    {
+      struct loop_watch *watch = loop->always;
+      for (size_t j = 0; j < i && watch != NULL; j++)
+        watch = watch->next;
+      if (watch != NULL && watch->events != 0)
+        watch->ready (watch->context, watch->events);
+    }
+}
+
+static void
+deliver_timers (lr_loop *loop)
+{
+  int64_t now = loop->timer_count == 0 ? 0 : loop_now ();
+  while (loop->timer_count > 0 && loop->heap[0]->due <= now)
+    {
+      struct loop_timer *timer = loop->heap[0];
+      loop_clear_timer (timer);
+      timer->expired (timer->context);
+    }
+}
+
+void
+loop_step (lr_loop *loop, uint64_t timeout)
+{
+  call_queued (&loop->tasks);
+  int got = epoll_wait (loop->epoll, loop->events, EVENTS_MAX, time_to_wait (loop, timeout));
+  loop->event_count = got < 0 ? 0 : got;
+  deliver_events (loop);
+  if (loop->always != NULL)
+    deliver_always (loop);
+  deliver_timers (loop);
+}
+
+static int
+deliver_notices (lr_loop *loop)
+{
+  loop->in_callback = true;
+  int count = call_queued (&loop->notices);
+  loop->in_callback = false;
+  return count;
+}
+
+void
+loop_call_back (lr_loop *loop, void (*function) (void *context), void *context)
+{
+  bool before = loop->in_callback;
+  loop->in_callback = true;
+  function (context);
+  loop->in_callback = before;
+}
+
+/* After a step the descriptor tells whether there is more to do at once.  */
+static void
+settle (lr_loop *loop)
+{
+  bool more = loop->tasks.first != NULL || loop->notices.first != NULL;
+  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
+    more = more || watch->events != 0;
+  if (more)
+    make_readable (loop);
+  set_alarm (loop);
+}
+
+int
+loop_check_may_wait (const lr_loop *loop, struct lr_error *error)
+{
+  if (!loop->in_callback)
+    return 0;
+  return error_set_field (error, "loop", "a callback can't wait: submit it instead");
+}
+
+static void
+alarm_rang (void *context, uint32_t events)
+{
+  lr_loop *loop = context;
+  uint64_t count;
+  (void) events;
+  ssize_t ignored = read (loop->alarm.fd, &count, sizeof count);
+  (void) ignored;
+  loop->alarm_due = 0;
+}
+
+int
+lr_loop_descriptor (lr_loop *loop)
+{
+  if (loop->alarm.fd >= 0)
+    return loop->epoll;
+  int fd = lift_descriptor (timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (fd < 0)
+    return -1;
+  if (loop_watch (loop, &loop->alarm, fd, alarm_rang, loop) != 0)
+    {
+      close (fd);
+      loop->alarm.fd = -1;
+      return -1;
+    }
+  loop_set_events (&loop->alarm, EPOLLIN);
+  settle (loop);
+  return loop->epoll;
+}
+
+int
+lr_loop_dispatch (lr_loop *loop, uint64_t timeout, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  if (loop_check_may_wait (loop, error) != 0)
+    return -1;
+  loop_step (loop, loop->notices.first == NULL ? timeout : 0);
+  int count = deliver_notices (loop);
+  settle (loop);
+  return count;
+}
+
+void
+loop_hold (lr_loop *loop)
+{
+  loop->guests++;
+}
+
+void
+loop_release (lr_loop *loop)
+{
+  loop->guests--;
+}
+
+bool
+loop_is_held (const lr_loop *loop)
+{
+  return loop->guests > 0;
+}
+
+void
+lr_loop_free (lr_loop *loop)
+{
+  if (loop == NULL)
+    return;
+  while (loop->guests > 0 || loop->notices.first != NULL)
+    {
+      loop_step (loop, loop->notices.first == NULL ? LR_NEVER : 0);
+      deliver_notices (loop);
+    }
+  if (loop->alarm.fd >= 0)
+    {
+      loop_unwatch (&loop->alarm);
+      close (loop->alarm.fd);
+    }
+  close (loop->wake);
+  close (loop->epoll);
+  pthread_mutex_destroy (&loop->lock);
+  free (loop->heap);
+  free (loop);
+}

@@ -1,0 +1,953 @@
+/* What keeps a session from blocking:
+
+   - What comes is always taken.  session_receive never refuses bytes, and an owner that has no use
+     for them yet keeps them: at most what its streams' windows allow.
+   - Nobody waits for another channel.  Each stream has a window of its own; who has none left is
+     not asked for input, and the others are.  Credit goes out as control packets.
+   - Control packets never wait for windows, and for no more than the one Data that is being sent.
+   - A channel that its owner has abandoned goes on consuming what comes, so that the far side can
+     always come to its final packet.
+   - What is waiting for its turn (waiting) needs nothing but that others end: channels that may
+   last for ever can't take all the places (PLACES_KEPT).
+
+   What holds of numbers: a channel gets its number when its request is sent, so numbers only grow
+   on the wire; 0 means not sent yet.  The far side's credit for stream N is streams[N].credit: what
+   it may still send; bytes it sends beyond that are an error.  */
+
+#include "core/session.h"
+
+#include "core/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum
+{
+  BUCKETS = 1024,
+  CHANNELS_DEFAULT = 1024, /* that a server takes which doesn't say */
+  PLACES_KEPT = 16,        /* for short requests */
+  NUMBERS_KEPT = 1 << 24,  /* for what waits when they come to their end */
+  NOISE_MAX = 1 << 20,     /* bytes before the banner */
+  LINE_MAX_SIZE = 4096,    /* bytes of the noise's end that are looked at and kept */
+  WINDOW_MAX = 4 << 20,    /* bytes that one stream's window grows to, and all of them together */
+  DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
+  TOO_SLOW = 50,           /* milliseconds that one Data may take */
+  FAST = 10,
+};
+
+struct stream
+{
+  uint32_t window; /* bytes: how much may be under way at most */
+  uint32_t credit; /* bytes that the other end may still send, or that we may */
+  uint32_t used;   /* consumed, and no credit given for it yet */
+  bool ended;
+};
+
+struct session_channel
+{
+  struct session *session;
+  const struct session_kind *kind;
+  void *owner; /* NULL: abandoned */
+  enum session_class class;
+  uint32_t number;                      /* 0: its request waits */
+  struct session_channel *next;         /* in its bucket; or in the queue of those that wait */
+  struct session_channel *next_sending; /* round the channels that have input */
+  bool sending;
+  struct stream streams[FRAME_STREAM_COUNT];
+
+  char *request; /* owned: the frame, until it is sent */
+  size_t request_size;
+  enum packet_id request_id;
+};
+
+/* Bytes that wait to be sent.  */
+struct buffer
+{
+  char *data; /* owned */
+  size_t start, end, allocated;
+};
+
+/* The Data being sent.  */
+struct outgoing
+{
+  struct session_channel *channel; /* NULL: it is gone */
+  char header[FRAME_DATA_HEADER];
+  const char *data; /* scratch, or borrowed */
+  size_t size;      /* of it; 0: there is none */
+  size_t sent;      /* of the header and it */
+};
+
+struct session
+{
+  const struct session_hooks *hooks;
+  void *context;
+  char *nonce; /* owned */
+  uint32_t lease;
+  bool open;
+  bool no_memory;
+
+  char noise[LINE_MAX_SIZE + 1]; /* the end of what came before the banner */
+  size_t noise_size;
+  size_t noise_total;
+
+  struct frame_decoder decoder;
+  struct session_channel *buckets[BUCKETS];
+  struct session_channel *first_waiting, *last_waiting;
+  uint32_t last_number;
+  unsigned limit;   /* channels that may be open */
+  unsigned count;   /* that are */
+  unsigned lasting; /* of them */
+  uint32_t windows; /* bytes by which windows have grown, together */
+
+  struct buffer control;
+  struct session_channel *first_sending, *last_sending;
+  struct outgoing outgoing;
+  bool data_first;        /* in the pieces given last: it was begun before */
+  size_t control_offered; /* in the pieces given last */
+  size_t data_size;       /* bytes of one Data */
+  int64_t data_time;      /* milliseconds that this one has taken */
+  char scratch[FRAME_DATA_MAX];
+};
+
+static void start_waiting (struct session *session);
+
+/* ---- making and freeing ---- */
+
+struct session *
+session_new (const char *nonce, uint32_t lease, const struct session_hooks *hooks, void *context)
+{
+  struct session *session = calloc (1, sizeof *session);
+  if (session == NULL)
+    return NULL;
+  session->nonce = strdup (nonce);
+  if (session->nonce == NULL)
+    {
+      free (session);
+      return NULL;
+    }
+  session->lease = lease;
+  session->hooks = hooks;
+  session->context = context;
+  session->limit = CHANNELS_DEFAULT;
+  session->data_size = FRAME_DATA_MAX;
+  frame_decoder_init (&session->decoder, PACKET_FROM_SERVER);
+  return session;
+}
+
+static void
+free_channel (struct session_channel *channel)
+{
+  free (channel->request);
+  free (channel);
+}
+
+void
+session_free (struct session *session)
+{
+  if (session == NULL)
+    return;
+  for (int i = 0; i < BUCKETS; i++)
+    for (struct session_channel *channel = session->buckets[i], *next; channel != NULL;
+         channel = next)
+      {
+        next = channel->next;
+        free_channel (channel);
+      }
+  for (struct session_channel *channel = session->first_waiting, *next; channel != NULL;
+       channel = next)
+    {
+      next = channel->next;
+      free_channel (channel);
+    }
+  frame_decoder_free (&session->decoder);
+  free (session->control.data);
+  free (session->nonce);
+  free (session);
+}
+
+bool
+session_is_open (const struct session *session)
+{
+  return session->open;
+}
+
+bool
+session_no_memory (const struct session *session)
+{
+  return session->no_memory;
+}
+
+const char *
+session_noise (const struct session *session, size_t *size)
+{
+  *size = session->noise_size;
+  return session->noise;
+}
+
+/* ---- control output ---- */
+
+static void
+append (struct session *session, struct buffer *buffer, const char *data, size_t size)
+{
+  if (buffer->start == buffer->end)
+    buffer->start = buffer->end = 0;
+  if (buffer->allocated - buffer->end < size && buffer->start > 0)
+    {
+      memmove (buffer->data, buffer->data + buffer->start, buffer->end - buffer->start);
+      buffer->end -= buffer->start;
+      buffer->start = 0;
+    }
+  if (buffer->allocated - buffer->end < size)
+    {
+      size_t room = buffer->allocated == 0 ? 4096 : buffer->allocated;
+      while (room - buffer->end < size)
+        room *= 2;
+      char *grown = realloc (buffer->data, room);
+      if (grown == NULL)
+        {
+          session->no_memory = true;
+          return;
+        }
+      buffer->data = grown;
+      buffer->allocated = room;
+    }
+  memcpy (buffer->data + buffer->end, data, size);
+  buffer->end += size;
+}
+
+static void
+emit (void *context, const char *data, uint64_t size)
+{
+  struct session *session = context;
+  append (session, &session->control, data, (size_t) size);
+}
+
+static void
+log_packet (struct session *session, char direction, uint32_t channel, enum packet_id id)
+{
+  if (session->hooks->log != NULL)
+    session->hooks->log (session->context, direction, channel, packet_name (id));
+}
+
+/* PACKET is one of a few bytes.  */
+static void
+send_control (struct session *session, uint32_t channel, const struct packet *packet)
+{
+  log_packet (session, '>', channel, packet->id);
+  frame_encode (channel, packet, emit, session);
+}
+
+void
+session_send (struct session_channel *channel, const struct packet *packet)
+{
+  if (channel->number != 0)
+    send_control (channel->session, channel->number, packet);
+}
+
+void
+session_check_alive (struct session *session)
+{
+  send_control (session, 0, &(struct packet){ .id = PACKET_CHECK_ALIVE });
+}
+
+void
+session_exit (struct session *session)
+{
+  if (session->open)
+    send_control (session, 0, &(struct packet){ .id = PACKET_EXIT });
+}
+
+static void
+send_hello (struct session *session)
+{
+  struct packet packet = { .id = PACKET_HELLO };
+  packet.hello.lease = session->lease;
+  send_control (session, 0, &packet);
+}
+
+/* ---- channels ---- */
+
+static struct session_channel **
+bucket_of (struct session *session, uint32_t number)
+{
+  return &session->buckets[number % BUCKETS];
+}
+
+static struct session_channel *
+find_channel (struct session *session, uint32_t number)
+{
+  struct session_channel *channel = *bucket_of (session, number);
+  while (channel != NULL && channel->number != number)
+    channel = channel->next;
+  return channel;
+}
+
+static bool
+may_start (const struct session *session, enum session_class class)
+{
+  unsigned kept = class == SESSION_SHORT || session->limit <= 2 * PLACES_KEPT ? 0 : PLACES_KEPT;
+  return session->open && session->count < session->limit
+         && (class == SESSION_SHORT || session->lasting + kept < session->limit);
+}
+
+/* Its request goes out.  */
+static void
+start_channel (struct session_channel *channel)
+{
+  struct session *session = channel->session;
+  channel->number = ++session->last_number;
+  for (int i = 0; i < 4; i++)
+    channel->request[4 + i] = (char) (unsigned char) (channel->number >> (8 * (3 - i)));
+  log_packet (session, '>', channel->number, channel->request_id);
+  append (session, &session->control, channel->request, channel->request_size);
+  free (channel->request);
+  channel->request = NULL;
+  channel->next = *bucket_of (session, channel->number);
+  *bucket_of (session, channel->number) = channel;
+  session->count++;
+  if (channel->class != SESSION_SHORT)
+    session->lasting++;
+  if (channel->kind->input != NULL)
+    session_has_input (channel);
+}
+
+static void
+start_waiting (struct session *session)
+{
+  struct session_channel **place = &session->first_waiting;
+  struct session_channel *last = NULL;
+  /* In turn, but for lasting ones that no place is left for.  */
+  while (*place != NULL && session->open && session->count < session->limit)
+    {
+      struct session_channel *channel = *place;
+      if (may_start (session, channel->class))
+        {
+          *place = channel->next;
+          start_channel (channel);
+        }
+      else
+        {
+          last = channel;
+          place = &channel->next;
+        }
+    }
+  if (*place == NULL)
+    session->last_waiting = last;
+}
+
+/* Keep the frame of a request that waits.  */
+static void
+keep_request (void *context, const char *data, uint64_t size)
+{
+  struct session_channel *channel = context;
+  struct buffer buffer = { channel->request, 0, channel->request_size, channel->request_size };
+  append (channel->session, &buffer, data, (size_t) size);
+  channel->request = buffer.data;
+  channel->request_size = buffer.end;
+}
+
+static int
+fail_too_large (const struct packet *packet, struct lr_error *error)
+{
+  const struct packet_field *field = packet_oversized_field (packet, &packet_frame_limits);
+  const char *name = field == NULL ? "command" : field->name;
+  return error_set_field (error, name, "%s is larger than the protocol carries", name);
+}
+
+struct session_channel *
+session_open (struct session *session, const struct session_kind *kind, void *owner,
+              enum session_class class, const struct packet *packet, struct lr_error *error)
+{
+  if (class == SESSION_IMMEDIATE && session->open && !may_start (session, class))
+    {
+      error_set_errno (error, LR_ERROR_REMOTE_OS, EAGAIN,
+                       "%u requests are under way on this connection, which is as many as it takes",
+                       session->count);
+      return NULL;
+    }
+  if (session->last_number > UINT32_MAX - NUMBERS_KEPT)
+    {
+      error_set (error, LR_ERROR_IO, "this connection has no numbers left for requests");
+      return NULL;
+    }
+  struct session_channel *channel = calloc (1, sizeof *channel);
+  if (channel == NULL)
+    {
+      error_no_memory (error);
+      return NULL;
+    }
+  *channel = (struct session_channel){
+    .session = session, .kind = kind, .owner = owner, .class = class, .request_id = packet->id
+  };
+  for (int i = 0; i < FRAME_STREAM_COUNT; i++)
+    channel->streams[i].window = channel->streams[i].credit = FRAME_WINDOW_INITIAL;
+  bool fits = frame_encode (0, packet, keep_request, channel);
+  if (!fits || session->no_memory)
+    {
+      if (fits)
+        error_no_memory (error);
+      else
+        fail_too_large (packet, error);
+      free_channel (channel);
+      return NULL;
+    }
+  if (may_start (session, class) && session->first_waiting == NULL)
+    start_channel (channel);
+  else
+    {
+      if (session->last_waiting == NULL)
+        session->first_waiting = channel;
+      else
+        session->last_waiting->next = channel;
+      session->last_waiting = channel;
+      start_waiting (session);
+    }
+  return channel;
+}
+
+static void
+stop_sending (struct session_channel *channel)
+{
+  struct session *session = channel->session;
+  struct session_channel *before = NULL;
+  if (session->outgoing.channel == channel)
+    {
+      /* What is left of this Data has to be sent all the same.  */
+      struct outgoing *outgoing = &session->outgoing;
+      if (outgoing->data != session->scratch)
+        memcpy (session->scratch, outgoing->data, outgoing->size);
+      outgoing->data = session->scratch;
+      outgoing->channel = NULL;
+    }
+  if (!channel->sending)
+    return;
+  for (struct session_channel *each = session->first_sending; each != channel;
+       each = each->next_sending)
+    before = each;
+  if (before == NULL)
+    session->first_sending = channel->next_sending;
+  else
+    before->next_sending = channel->next_sending;
+  if (session->last_sending == channel)
+    session->last_sending = before;
+  channel->sending = false;
+}
+
+/* Its final packet has come, or it never was sent.  */
+static void
+remove_channel (struct session_channel *channel)
+{
+  struct session *session = channel->session;
+  struct session_channel **place =
+      channel->number == 0 ? &session->first_waiting : bucket_of (session, channel->number);
+  struct session_channel *before = NULL;
+  while (*place != channel)
+    {
+      before = *place;
+      place = &(*place)->next;
+    }
+  *place = channel->next;
+  if (channel->number == 0)
+    session->last_waiting = channel->next == NULL ? before : session->last_waiting;
+  else
+    {
+      session->count--;
+      if (channel->class != SESSION_SHORT)
+        session->lasting--;
+    }
+  for (int i = 1; i < FRAME_STREAM_COUNT; i++)
+    session->windows -= channel->streams[i].window - FRAME_WINDOW_INITIAL;
+  stop_sending (channel);
+  free_channel (channel);
+}
+
+void
+session_abandon (struct session_channel *channel)
+{
+  if (channel->number == 0)
+    {
+      remove_channel (channel);
+      return;
+    }
+  stop_sending (channel);
+  channel->owner = NULL;
+  session_send (channel, &(struct packet){ .id = PACKET_CANCEL });
+  /* What came and was not consumed has nobody left to consume it.  */
+  for (uint32_t i = 1; i < FRAME_STREAM_COUNT; i++)
+    {
+      struct stream *stream = &channel->streams[i];
+      session_consume (channel, i, stream->window - stream->credit - stream->used);
+    }
+}
+
+void
+session_fail (struct session *session, const struct lr_error *error)
+{
+  session->open = false;
+  for (int i = 0; i <= BUCKETS; i++)
+    for (;;)
+      {
+        struct session_channel *channel =
+            i < BUCKETS ? session->buckets[i] : session->first_waiting;
+        if (channel == NULL)
+          break;
+        const struct session_kind *kind = channel->kind;
+        void *owner = channel->owner;
+        remove_channel (channel);
+        if (owner != NULL)
+          kind->failed (owner, error);
+      }
+}
+
+/* ---- windows ---- */
+
+/* The window follows what the link needs: whoever keeps up with what comes is given twice as much
+   each time half of it has gone through.  */
+static void
+grow_window (struct session_channel *channel, struct stream *stream)
+{
+  struct session *session = channel->session;
+  uint32_t unread = stream->window - stream->credit - stream->used;
+  if (unread > stream->window / 4 || stream->window >= WINDOW_MAX
+      || session->windows + stream->window > WINDOW_MAX)
+    return;
+  session->windows += stream->window;
+  stream->credit += stream->window;
+  stream->window *= 2;
+}
+
+void
+session_consume (struct session_channel *channel, uint32_t index, size_t size)
+{
+  struct stream *stream = &channel->streams[index];
+  stream->used += (uint32_t) size;
+  if (stream->ended || stream->used < stream->window / 2)
+    return;
+  uint32_t before = stream->credit;
+  grow_window (channel, stream);
+  stream->credit += stream->used;
+  stream->used = 0;
+  struct packet packet = { .id = PACKET_WINDOW };
+  packet.window.stream = index;
+  packet.window.credit = stream->credit - before;
+  session_send (channel, &packet);
+}
+
+/* ---- data output ---- */
+
+void
+session_has_input (struct session_channel *channel)
+{
+  struct session *session = channel->session;
+  const struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
+  if (channel->sending || channel->number == 0 || stream->ended || channel->owner == NULL
+      || stream->credit == 0)
+    return;
+  channel->sending = true;
+  channel->next_sending = NULL;
+  if (session->last_sending == NULL)
+    session->first_sending = channel;
+  else
+    session->last_sending->next_sending = channel;
+  session->last_sending = channel;
+}
+
+static void
+end_input (struct session_channel *channel)
+{
+  struct packet packet = { .id = PACKET_EOF };
+  packet.eof.stream = FRAME_STREAM_INPUT;
+  channel->streams[FRAME_STREAM_INPUT].ended = true;
+  session_send (channel, &packet);
+}
+
+/* Make a Data from what CHANNEL has; false: it has none now.  Asking it for input may abandon it.
+ */
+static bool
+make_data (struct session *session, struct session_channel *channel)
+{
+  uint32_t number = channel->number;
+  struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
+  size_t most = stream->credit < session->data_size ? stream->credit : session->data_size;
+  const char *data = NULL;
+  long size = channel->kind->input (channel->owner, session->scratch, most, &data);
+  if (size < 0 && channel->owner != NULL)
+    end_input (channel);
+  if (size <= 0)
+    return false;
+  stream->credit -= (uint32_t) size;
+  session->outgoing = (struct outgoing){ .channel = channel, .data = data, .size = (size_t) size };
+  frame_data_header (session->outgoing.header, number, FRAME_STREAM_INPUT, (uint32_t) size);
+  session->data_time = 0;
+  return true;
+}
+
+/* The next Data, from each channel in turn.  */
+static void
+choose_data (struct session *session)
+{
+  while (session->outgoing.size == 0 && session->first_sending != NULL)
+    {
+      struct session_channel *channel = session->first_sending;
+      session->first_sending = channel->next_sending;
+      if (session->first_sending == NULL)
+        session->last_sending = NULL;
+      channel->sending = false;
+      if (make_data (session, channel))
+        session_has_input (channel);
+    }
+}
+
+int
+session_output (struct session *session, struct iovec *pieces)
+{
+  struct outgoing *outgoing = &session->outgoing;
+  struct buffer *control = &session->control;
+  int count = 0;
+  if (outgoing->size == 0 && session->open)
+    choose_data (session);
+  session->data_first = outgoing->sent > 0;
+  session->control_offered = control->end - control->start;
+  for (int turn = 0; turn < 2; turn++)
+    if (outgoing->size > 0 && (turn == 0) == session->data_first)
+      {
+        size_t header = outgoing->sent < FRAME_DATA_HEADER ? FRAME_DATA_HEADER - outgoing->sent : 0;
+        size_t done = header > 0 ? 0 : outgoing->sent - FRAME_DATA_HEADER;
+        if (header > 0)
+          pieces[count++] = (struct iovec){ outgoing->header + FRAME_DATA_HEADER - header, header };
+        pieces[count++] = (struct iovec){ (char *) outgoing->data + done, outgoing->size - done };
+      }
+    else if (turn == (session->data_first ? 1 : 0) && session->control_offered > 0)
+      pieces[count++] = (struct iovec){ control->data + control->start, session->control_offered };
+  return count;
+}
+
+/* A control packet should not wait long behind a Data: on a slow link they are small.  */
+static void
+adapt_data_size (struct session *session)
+{
+  if (session->data_time > TOO_SLOW && session->data_size > DATA_MIN)
+    session->data_size /= 2;
+  else if (session->data_time < FAST && session->data_size < FRAME_DATA_MAX)
+    session->data_size *= 2;
+}
+
+static size_t
+data_sent (struct session *session, size_t size)
+{
+  struct outgoing *outgoing = &session->outgoing;
+  size_t left = outgoing->size == 0 ? 0 : FRAME_DATA_HEADER + outgoing->size - outgoing->sent;
+  size_t taken = size < left ? size : left;
+  outgoing->sent += taken;
+  if (left > 0 && taken == left)
+    {
+      adapt_data_size (session);
+      *outgoing = (struct outgoing){ .channel = NULL };
+    }
+  return size - taken;
+}
+
+void
+session_sent (struct session *session, size_t size, int64_t milliseconds)
+{
+  session->data_time += milliseconds;
+  if (session->data_first)
+    size = data_sent (session, size);
+  size_t taken = size < session->control_offered ? size : session->control_offered;
+  session->control.start += taken;
+  session->control_offered -= taken;
+  size -= taken;
+  if (size > 0)
+    data_sent (session, size);
+}
+
+/* ---- the banner ---- */
+
+static unsigned
+parse_number (const char *text)
+{
+  unsigned long value = strtoul (text, NULL, 10);
+  return value > 65536 ? 65536 : (unsigned) value;
+}
+
+/* FEATURES is the last word of the banner.  */
+static void
+take_features (struct session *session, char *features)
+{
+  char *rest = NULL;
+  for (char *word = strtok_r (features, ",", &rest); word != NULL;
+       word = strtok_r (NULL, ",", &rest))
+    if (strncmp (word, "channels=", 9) == 0 && parse_number (word + 9) > 0)
+      session->limit = parse_number (word + 9);
+}
+
+enum banner
+{
+  BANNER_NONE,
+  BANNER_FOUND,
+  BANNER_WRONG, /* the problem is set */
+};
+
+/* Look for the banner in LINE, a whole one.  It may stand behind noise.  */
+static enum banner
+parse_banner (struct session *session, char *line, char *problem, size_t problem_size)
+{
+  for (char *start = line; (start = strstr (start, "LONGREACH ")) != NULL; start++)
+    {
+      char *word = start + strlen ("LONGREACH ");
+      char *end = word + strspn (word, "0123456789");
+      size_t length = strlen (session->nonce);
+      if (end == word || *end != ' ' || strncmp (end + 1, session->nonce, length) != 0
+          || end[1 + length] != ' ')
+        continue;
+      unsigned protocol = parse_number (word);
+      if (protocol != FRAME_PROTOCOL)
+        {
+          snprintf (problem, problem_size,
+                    "it speaks protocol %u, and this library speaks protocol %d", protocol,
+                    FRAME_PROTOCOL);
+          return BANNER_WRONG;
+        }
+      char *features = strchr (end + 1 + length + 1, ' ');
+      if (features != NULL)
+        take_features (session, features + 1);
+      return BANNER_FOUND;
+    }
+  return BANNER_NONE;
+}
+
+static void
+keep_noise (struct session *session, const char *data, size_t size)
+{
+  session->noise_total += size;
+  if (session->noise_size + size > LINE_MAX_SIZE)
+    {
+      size_t kept = LINE_MAX_SIZE / 2;
+      if (session->noise_size > kept)
+        {
+          memmove (session->noise, session->noise + session->noise_size - kept, kept);
+          session->noise_size = kept;
+        }
+      if (size > LINE_MAX_SIZE / 2)
+        {
+          data += size - LINE_MAX_SIZE / 2;
+          size = LINE_MAX_SIZE / 2;
+        }
+    }
+  memcpy (session->noise + session->noise_size, data, size);
+  session->noise_size += size;
+  session->noise[session->noise_size] = '\0';
+}
+
+/* Take bytes up to the end of a line, and look whether it was the banner.  Returns how many; false
+   in *FINE: the problem is set.  */
+static size_t
+take_line (struct session *session, const char *data, size_t size, bool *fine, char *problem,
+           size_t problem_size)
+{
+  const char *newline = memchr (data, '\n', size);
+  size_t taken = newline == NULL ? size : (size_t) (newline - data) + 1;
+  size_t step = taken;
+  /* A NUL would hide what is behind it.  */
+  for (size_t done = 0; done < taken; done += step)
+    {
+      step = taken - done < FRAME_BANNER_MAX ? taken - done : FRAME_BANNER_MAX;
+      keep_noise (session, data + done, step);
+    }
+  for (size_t i = 0; i < session->noise_size; i++)
+    if (session->noise[i] == '\0')
+      session->noise[i] = ' ';
+  if (newline != NULL)
+    {
+      char line[LINE_MAX_SIZE + 1];
+      memcpy (line, session->noise, session->noise_size);
+      line[session->noise_size - 1] = '\0';
+      char *last = strrchr (line, '\n');
+      enum banner banner =
+          parse_banner (session, last == NULL ? line : last + 1, problem, problem_size);
+      *fine = banner != BANNER_WRONG;
+      session->open = banner == BANNER_FOUND;
+    }
+  if (!session->open && *fine && session->noise_total > NOISE_MAX)
+    {
+      *fine = false;
+      snprintf (problem, problem_size, "no dispatcher answers in the first %d bytes", NOISE_MAX);
+    }
+  return taken;
+}
+
+/* ---- receiving ---- */
+
+static bool
+is_client_known (const struct session *session, uint32_t number)
+{
+  return number != 0 && number <= session->last_number;
+}
+
+static bool
+take_window (struct session *session, struct session_channel *channel,
+             const struct packet_window *window, char *problem, size_t problem_size)
+{
+  struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
+  if (window->stream != FRAME_STREAM_INPUT || channel->kind->input == NULL)
+    {
+      snprintf (problem, problem_size,
+                "Window came for stream %lu of channel %lu, which is not sent",
+                (unsigned long) window->stream, (unsigned long) channel->number);
+      return false;
+    }
+  if (window->credit > INT32_MAX - stream->credit)
+    {
+      snprintf (problem, problem_size, "Window gives channel %lu more credit than there can be",
+                (unsigned long) channel->number);
+      return false;
+    }
+  stream->credit += window->credit;
+  (void) session;
+  session_has_input (channel);
+  return true;
+}
+
+static bool
+take_data (struct session *session, char *problem, size_t problem_size)
+{
+  const struct frame_decoder *decoder = &session->decoder;
+  struct session_channel *channel = find_channel (session, decoder->channel);
+  if (channel == NULL || decoder->stream == FRAME_STREAM_INPUT || channel->kind->data == NULL
+      || channel->streams[decoder->stream].ended)
+    {
+      snprintf (problem, problem_size, "Data came on stream %lu of channel %lu, which is not open",
+                (unsigned long) decoder->stream, (unsigned long) decoder->channel);
+      return false;
+    }
+  struct stream *stream = &channel->streams[decoder->stream];
+  if (decoder->data_size > stream->credit)
+    {
+      snprintf (problem, problem_size, "Data came on channel %lu beyond its window",
+                (unsigned long) decoder->channel);
+      return false;
+    }
+  stream->credit -= (uint32_t) decoder->data_size;
+  if (channel->owner == NULL)
+    session_consume (channel, decoder->stream, decoder->data_size);
+  else if (decoder->data_size > 0)
+    channel->kind->data (channel->owner, decoder->stream, decoder->data, decoder->data_size);
+  return true;
+}
+
+static bool
+take_eof (struct session_channel *channel, uint32_t index, char *problem, size_t problem_size)
+{
+  if (index == FRAME_STREAM_INPUT || index >= FRAME_STREAM_COUNT || channel->kind->data == NULL
+      || channel->streams[index].ended)
+    {
+      snprintf (problem, problem_size, "Eof came on stream %lu of channel %lu, which is not open",
+                (unsigned long) index, (unsigned long) channel->number);
+      return false;
+    }
+  channel->streams[index].ended = true;
+  if (channel->owner != NULL)
+    channel->kind->ended (channel->owner, index);
+  return true;
+}
+
+/* PACKET is for CHANNEL's owner.  */
+static bool
+take_answer (struct session *session, struct session_channel *channel, const struct packet *packet,
+             char *problem, size_t problem_size)
+{
+  bool final =
+      packet->id != PACKET_STARTED && packet->id != PACKET_EXITED && packet->id != PACKET_FILE_INFO;
+  const struct packet_field *bad = packet_field_with_nul (packet);
+  const struct session_kind *kind = channel->kind;
+  void *owner = channel->owner;
+  if (owner != NULL && !kind->accepts (owner, packet->id))
+    snprintf (problem, problem_size, "%s came on channel %lu, which it does not answer",
+              packet_name (packet->id), (unsigned long) channel->number);
+  else if (bad != NULL)
+    snprintf (problem, problem_size, "%s: %s has a NUL byte in it", packet_name (packet->id),
+              bad->name);
+  else
+    {
+      if (final)
+        remove_channel (channel);
+      if (owner != NULL)
+        kind->packet (owner, packet, final);
+      if (final)
+        start_waiting (session);
+      return true;
+    }
+  return false;
+}
+
+static bool
+take_packet (struct session *session, char *problem, size_t problem_size)
+{
+  const struct packet *packet = session->decoder.packet;
+  uint32_t number = session->decoder.channel;
+  struct session_channel *channel = find_channel (session, number);
+  log_packet (session, '<', number, packet->id);
+  if (number == 0 && packet->id == PACKET_ACK)
+    return true;
+  /* Credit for what has ended crosses its end.  */
+  if (packet->id == PACKET_WINDOW && channel == NULL && is_client_known (session, number))
+    return true;
+  if (channel == NULL)
+    {
+      snprintf (problem, problem_size, "%s came on channel %lu, which is not open",
+                packet_name (packet->id), (unsigned long) number);
+      return false;
+    }
+  if (packet->id == PACKET_WINDOW)
+    return take_window (session, channel, &packet->window, problem, problem_size);
+  if (packet->id == PACKET_EOF)
+    return take_eof (channel, packet->eof.stream, problem, problem_size);
+  return take_answer (session, channel, packet, problem, problem_size);
+}
+
+bool
+session_receive (struct session *session, const char *data, size_t size, char *problem,
+                 size_t problem_size)
+{
+  bool fine = true;
+  while (fine && size > 0)
+    {
+      size_t used = 0;
+      if (!session->open)
+        {
+          used = take_line (session, data, size, &fine, problem, problem_size);
+          if (session->open)
+            {
+              send_hello (session);
+              start_waiting (session);
+              session->hooks->opened (session->context);
+            }
+        }
+      else
+        switch (frame_decode (&session->decoder, data, size, &used))
+          {
+          case FRAME_NEED_MORE:
+            break;
+          case FRAME_PACKET:
+            fine = take_packet (session, problem, problem_size);
+            break;
+          case FRAME_DATA:
+            fine = take_data (session, problem, problem_size);
+            break;
+          case FRAME_UNKNOWN:
+            fine = false;
+            snprintf (problem, problem_size, "an unknown packet came on channel %lu",
+                      (unsigned long) session->decoder.channel);
+            break;
+          case FRAME_MALFORMED:
+            fine = false;
+            snprintf (problem, problem_size, "%s", frame_decoder_error (&session->decoder));
+            break;
+          }
+      data += used;
+      size -= used;
+    }
+  return fine;
+}
