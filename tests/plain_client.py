@@ -8,7 +8,6 @@ hand, as root or as an ordinary user; what can't be is reported as skipped, with
 LR_BULK_BYTES sets how much is moved where much is moved (64 MiB).
 """
 
-import collections
 import contextlib
 import errno
 import grp
@@ -18,100 +17,36 @@ import pty
 import pwd
 import queue
 import select
-import shutil
 import signal
 import socket
 import stat
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+from checks import Room, Skip, check, expect_answer, for_each, make_all, wait_until
+from machine import (ROOT, environment, group_name, only_ordinary_user, only_root,
+                     other_group, other_user, process_is_gone, read, unused_id, user_name)
+from packets import (ANSWERS, REQUESTS, Answer, decode_field, decode_fields, encode_bytes,
+                     encode_packet, u32, u64)
+
 PATIENCE = 60
 BULK_BYTES = int(os.environ.get("LR_BULK_BYTES", 64 << 20))
-ROOT = os.geteuid() == 0
 MIB = 1 << 20
 
 MAGIC_VALUE = b"caf\xe9 \xff\n*"
 FILLER_NAME, FILLER_VALUE = "F" * 500, b"v" * 500
-ENVIRONMENT = {
-    **os.environb,
-    # A directory that can't be searched would turn each ENOENT of exec into EACCES.
-    b"PATH": os.fsencode(":".join(directory for directory in os.get_exec_path()
-                                 if os.access(directory, os.X_OK))),
-    b"LR_TEST_BYTES": MAGIC_VALUE,
-    b"LR_TEST_EMPTY": b"",
-    b"LR_TEST": b"X=Y",
-    FILLER_NAME.encode(): FILLER_VALUE,
-}
+ENVIRONMENT = environment(LR_TEST_BYTES=MAGIC_VALUE, LR_TEST_EMPTY=b"", LR_TEST=b"X=Y",
+                          **{FILLER_NAME: FILLER_VALUE})
 
 
 # Packets
 
 
-REQUESTS = {
-    "CheckAlive": (2, ""),
-    "Exit": (3, ""),
-    "ProcessRun": (8, "command:list stdin:bytes? capture_output:bool user:str? group:str? "
-                      "umask:str? cwd:str?"),
-    "Stat": (10, "path:str follow_links:bool sha512sum:bool"),
-    "ResolveUser": (12, "user:str?"),
-    "ResolveGroup": (13, "group:str?"),
-    "Upload": (14, "file:str content:bytes mode:str? owner:str? group:str?"),
-    "Download": (16, "file:str"),
-    "QueryUser": (18, "user:str query_password_hash:bool"),
-    "QueryGroup": (20, "group:str"),
-    "Getenv": (22, "key:str"),
-}
-
-ANSWERS = {
-    0: ("Ok", ""),
-    1: ("Ack", ""),
-    4: ("OSError", "errno:i64 strerror:str msg:str"),
-    5: ("InvalidField", "field:str error_message:str"),
-    6: ("ProcessCompleted", "stdout:bytes? stderr:bytes? returncode:i32"),
-    7: ("ProcessError", "message:str"),
-    9: ("StatResult", "type:str mode:u64 owner:str group:str size:u64 mtime:u64 ctime:u64 "
-                      "sha512sum:bytes?"),
-    11: ("ResolveResult", "value:str"),
-    15: ("DownloadResult", "content:bytes"),
-    17: ("UserEntry", "name:str uid:i64 group:str gid:i64 groups:list password_hash:str? gecos:str "
-                      "home:str shell:str"),
-    19: ("GroupEntry", "name:str gid:i64 members:list"),
-    21: ("EnvironVar", "value:str?"),
-}
-
-INTEGERS = {"i32": ">i", "i64": ">q", "u64": ">Q"}
-
-
-def u64(value):
-    return struct.pack(">Q", value)
-
-
-def encode_bytes(value):
-    value = os.fsencode(value)
-    return u64(len(value)) + value
-
-
 def encode(name, **fields):
-    """A request; optional fields that are not given are absent."""
-    number, layout = REQUESTS[name]
-    pieces = [struct.pack(">I", number)]
-    for word in layout.split():
-        field, kind = word.split(":")
-        value = fields.pop(field) if not kind.endswith("?") else fields.pop(field, None)
-        if kind.endswith("?"):
-            pieces.append(b"\0" if value is None else b"\1" + encode_bytes(value))
-        elif kind == "bool":
-            pieces.append(b"\1" if value else b"\0")
-        elif kind == "list":
-            pieces.append(u64(len(value)) + b"".join(map(encode_bytes, value)))
-        else:
-            pieces.append(encode_bytes(value))
-    assert not fields, f"{name} has no {', '.join(fields)}"
-    return b"".join(pieces)
+    return encode_packet(*REQUESTS[name], fields)
 
 
 def run(*command, capture_output=True, **fields):
@@ -140,9 +75,6 @@ def getenv(key):
 
 CHECK_ALIVE = encode("CheckAlive")
 EXIT = encode("Exit")
-
-Answer = collections.namedtuple("Answer", "name fields")
-
 
 # The dispatcher
 
@@ -212,26 +144,16 @@ class Dispatcher:
             content += piece
         return bytes(content)
 
-    def field(self, kind, deadline):
-        if kind.endswith("?"):
-            present = self.exactly(1, deadline)
-            assert present in (b"\0", b"\1"), f"a bool is {present!r}"
-            return None if present == b"\0" else self.field(kind[:-1], deadline)
-        if kind in INTEGERS:
-            form = INTEGERS[kind]
-            return struct.unpack(form, self.exactly(struct.calcsize(form), deadline))[0]
-        size = self.field("u64", deadline)
-        if kind == "list":
-            return [self.field("str", deadline) for _ in range(size)]
-        return self.exactly(size, deadline)
-
     def receive(self, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
-        number = struct.unpack(">I", self.exactly(4, deadline))[0]
+
+        def take(size):
+            return self.exactly(size, deadline)
+
+        number = decode_field("u32", take)
         assert number in ANSWERS, f"packet {number} is no answer"
         name, layout = ANSWERS[number]
-        return Answer(name, {word.split(":")[0]: self.field(word.split(":")[1], deadline)
-                             for word in layout.split()})
+        return Answer(name, decode_fields(layout, take))
 
     def ask(self, packet):
         self.send(packet)
@@ -258,21 +180,6 @@ def expect(dispatcher, packet, name, /, **fields):
     return expect_answer(dispatcher.ask(packet), name, **fields)
 
 
-def expect_answer(answer, name, /, **fields):
-    assert answer.name == name, f"expected {name}, and got {answer}"
-    for field, value in fields.items():
-        if isinstance(value, str):
-            value = os.fsencode(value)
-        assert answer.fields[field] == value, (
-            f"{name}: {field} is {shorten(answer.fields[field])}, expected {shorten(value)}")
-    return answer.fields
-
-
-def shorten(value):
-    text = repr(value)
-    return text if len(text) <= 200 else text[:100] + "..." + text[-80:]
-
-
 def expect_invalid(dispatcher, packet, field):
     fields = expect(dispatcher, packet, "InvalidField", field=field)
     assert fields["error_message"], "there is no message"
@@ -283,79 +190,14 @@ def expect_errno(dispatcher, packet, number):
     assert fields["msg"], "there is no message"
 
 
-# What is to be found on this machine
-
-
-def names_of(path, follow_links=False):
-    info = os.stat(path, follow_symlinks=follow_links)
-    return user_name(info.st_uid), group_name(info.st_gid)
-
-
-def user_name(number):
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def group_name(number):
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
-
-
-def unused_id():
-    """An id with an entry in neither database."""
-    used = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
-    return next(number for number in range(54321, 60000) if number not in used)
-
-
-def other_user():
-    """A user that isn't ours, preferably one with supplementary groups."""
-    listed = {name for group in grp.getgrall() for name in group.gr_mem}
-    others = [entry for entry in pwd.getpwall() if entry.pw_uid not in (0, os.geteuid())]
-    others.sort(key=lambda entry: entry.pw_name not in listed)
-    if not others:
-        raise Skip("there is no other user")
-    return others[0]
-
-
-def other_group():
-    for entry in grp.getgrall():
-        if entry.gr_gid not in (0, os.getegid(), *os.getgroups()):
-            return entry
-    raise Skip("there is no other group")
-
-
-def process_is_gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
-    except OSError:
-        return True
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 # Checks
 
 
-class Skip(Exception):
-    """The check can't be made here."""
-
-
-class Bench:
+class Bench(Room):
     """What a check works with: a dispatcher in good health, and a directory of its own."""
 
-    def __init__(self, command, directory):
+    def __init__(self, command):
         self.command = command
-        self.directory = directory
         self.shared = None
 
     @property
@@ -372,55 +214,6 @@ class Bench:
 
     def start(self, **options):
         return Dispatcher(self.command, **options)
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def file(self, name, content=b"old", mode=0o644):
-        path = self.path(name)
-        with open(path, "wb") as file:
-            file.write(content)
-        os.chmod(path, mode)
-        return path
-
-    def subdirectory(self, name, mode=0o755):
-        path = self.path(name)
-        os.mkdir(path)
-        os.chmod(path, mode)
-        return path
-
-
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append((function.__name__.replace("_", "-"), function))
-    return function
-
-
-def for_each(rows):
-    """One check a row; the first item of a row completes its name."""
-    def register(function):
-        for row in rows:
-            CHECKS.append((function.__name__.replace("_", "-") + ": " + row[0],
-                           lambda bench, row=row: function(bench, *row[1:])))
-        return function
-    return register
-
-
-def only_root():
-    if not ROOT:
-        raise Skip("needs root")
-
-
-def only_ordinary_user():
-    if ROOT:
-        raise Skip("root may do it")
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 # CheckAlive, Exit, Getenv
@@ -797,12 +590,6 @@ def download_fails(bench):
 # Upload
 
 
-def leftovers(bench, *expected):
-    """Files an upload forgot."""
-    found = set(os.listdir(bench.directory)) - set(expected)
-    assert not found, f"left behind: {found}"
-
-
 @for_each([("nothing", b""), ("every byte", bytes(range(256))), ("a MiB and a bit", b"u" * MIB)])
 def upload_makes_a_file_of(bench, content):
     path = bench.path("made")
@@ -811,7 +598,7 @@ def upload_makes_a_file_of(bench, content):
     info = os.stat(path)
     assert stat.S_IMODE(info.st_mode) == 0o600, oct(info.st_mode)
     assert (info.st_uid, info.st_gid) == (os.geteuid(), os.getegid())
-    leftovers(bench, "made")
+    bench.leftovers("made")
 
 
 @check
@@ -833,7 +620,7 @@ def upload_sets_the_mode(bench, mode):
            ["", "8", "0o644", "00644", "10000", "-1", "+644", " 644", "644 ", "u+x", b"644\0"]])
 def upload_refuses(bench, mode):
     expect_invalid(bench.dispatcher, upload(bench.path("refused"), mode=mode), "mode")
-    leftovers(bench)
+    bench.leftovers()
 
 
 @for_each(UNKNOWN)
@@ -842,7 +629,7 @@ def upload_refuses_owner_and_group(bench, name):
         raise Skip("an owner or group needs no entry")
     expect_invalid(bench.dispatcher, upload(bench.path("refused"), owner=name), "owner")
     expect_invalid(bench.dispatcher, upload(bench.path("refused"), group=name), "group")
-    leftovers(bench)
+    bench.leftovers()
 
 
 @check
@@ -897,7 +684,7 @@ def upload_for_another_owner_fails_with_EPERM_and_changes_nothing(bench):
         expect_errno(bench.dispatcher, upload(path, **fields), errno.EPERM)
         expect_errno(bench.dispatcher, upload(bench.path("not-made"), **fields), errno.EPERM)
     assert (read(path), stat.S_IMODE(os.stat(path).st_mode)) == (b"old", 0o640)
-    leftovers(bench, "kept")
+    bench.leftovers("kept")
 
 
 @check
@@ -910,7 +697,7 @@ def upload_replaces_the_file_at_once(bench):
     assert read(path) == b"new content"
     assert read(bench.path("other-name")) == b"old content"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
-    leftovers(bench, "replaced", "other-name")
+    bench.leftovers("replaced", "other-name")
 
 
 @check
@@ -923,7 +710,7 @@ def upload_follows_links(bench):
     assert read(target) == b"through links"
     assert os.path.islink(bench.path("first")) and os.path.islink(bench.path("second"))
     assert os.listdir(bench.path("elsewhere")) == ["target"]
-    leftovers(bench, "elsewhere", "first", "second")
+    bench.leftovers("elsewhere", "first", "second")
 
 
 @check
@@ -945,7 +732,7 @@ def upload_fails(bench):
     expect_errno(bench.dispatcher, upload(bench.file("plain") + "/below"), errno.ENOTDIR)
     os.symlink("circle", bench.path("circle"))
     expect_errno(bench.dispatcher, upload(bench.path("circle")), errno.ELOOP)
-    leftovers(bench, "link-to-directory", "plain", "circle")
+    bench.leftovers("link-to-directory", "plain", "circle")
 
 
 @check
@@ -960,7 +747,7 @@ def upload_writes_into_a_fifo_and_leaves_it_one(bench):
         os.close(reader)
     assert stat.S_ISFIFO(os.stat(path).st_mode)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o644, "the mode of the fifo was changed"
-    leftovers(bench, "fifo")
+    bench.leftovers("fifo")
 
 
 @check
@@ -1028,7 +815,7 @@ def upload_writes_in_place_where_the_file_is_a_mount_point(bench):
         expect(dispatcher, upload(path, b"in place"), "Ok")
         expect(dispatcher, download(path), "DownloadResult", content=b"in place")
     assert read(path) == b"in place"
-    leftovers(bench, "mounted")
+    bench.leftovers("mounted")
 
 
 @check
@@ -1313,7 +1100,7 @@ def run_as_another_user_without_the_right_is_a_process_error(bench):
         answer = expect(bench.dispatcher, run("touch", bench.path("touched"), **fields),
                         "ProcessError")
         assert answer["message"], "there is no message"
-    leftovers(bench)
+    bench.leftovers()
 
 
 @check
@@ -1435,21 +1222,17 @@ def much_is_uploaded_summed_up_and_downloaded(bench):
 
 
 def head(name, *pieces):
-    return struct.pack(">I", REQUESTS[name][0]) + b"".join(pieces)
-
-
-def number(value):
-    return struct.pack(">I", value)
+    return u32(REQUESTS[name][0]) + b"".join(pieces)
 
 
 MALFORMED = [
-    ("id 23", number(23)),
-    ("id 255", number(255)),
-    ("id 256, which is reserved", number(256)),
-    ("id 65535", number(65535)),
-    ("id 4294967295", number(0xffffffff)),
+    ("id 23", u32(23)),
+    ("id 255", u32(255)),
+    ("id 256, which is reserved", u32(256)),
+    ("id 65535", u32(65535)),
+    ("id 4294967295", u32(0xffffffff)),
     ("text", b"hello there\n"),
-    *[(f"{name}, an answer", number(value)) for value, (name, _) in ANSWERS.items()],
+    *[(f"{name}, an answer", u32(value)) for value, (name, _) in ANSWERS.items()],
     ("a bool of 2", head("Stat", encode_bytes("/"), b"\2")),
     ("a bool of 255", head("QueryUser", encode_bytes("root"), b"\xff")),
     ("a presence of 2", head("ResolveUser", b"\2")),
@@ -1468,15 +1251,15 @@ MALFORMED = [
 ]
 
 CUT = [
-    ("an id", number(2)[:1]),
-    ("an id but for its last byte", number(2)[:3]),
+    ("an id", u32(2)[:1]),
+    ("an id but for its last byte", u32(2)[:3]),
     ("the length of a string", head("Getenv", u64(3)[:7])),
     ("a string", head("Getenv", u64(3), b"ab")),
     ("a string of the largest size", head("Getenv", u64(4 * MIB))),
     ("bytes of the largest size", head("Upload", encode_bytes("/x"), u64(16 << 30), b"begun")),
     ("a packet, between two fields", head("Stat", encode_bytes("/"), b"\0")),
     ("a list", head("ProcessRun", u64(65536), encode_bytes("true"))),
-    ("a second packet", CHECK_ALIVE + number(2)[:2]),
+    ("a second packet", CHECK_ALIVE + u32(2)[:2]),
 ]
 
 
@@ -1507,7 +1290,7 @@ def malformed_input_behind_answered_requests_ends_with_3(bench):
     with bench.start() as dispatcher:
         expect(dispatcher, CHECK_ALIVE, "Ack")
         expect(dispatcher, getenv("LR_TEST_EMPTY"), "EnvironVar", value=b"")
-        dispatcher.send(number(77))
+        dispatcher.send(u32(77))
         expect_status_3(dispatcher)
 
 
@@ -1515,7 +1298,7 @@ def malformed_input_behind_answered_requests_ends_with_3(bench):
 def malformed_input_behind_a_running_command_ends_with_3(bench):
     with bench.start() as dispatcher:
         pid = start_command(bench, dispatcher, "exec sleep 100")
-        dispatcher.send(number(77))
+        dispatcher.send(u32(77))
         dispatcher.end_input()
         expect_status_3(dispatcher)
         wait_until(lambda: process_is_gone(pid), 10, "the command outlived the dispatcher")
@@ -1719,35 +1502,7 @@ def main(command):
     if not command:
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    os.umask(0o022)
-    counts = collections.Counter()
-    bench = Bench(command, None)
-    top = tempfile.mkdtemp(prefix="plain-client-")
-    os.chmod(top, 0o755)
-    try:
-        for position, (name, function) in enumerate(CHECKS):
-            bench.directory = os.path.join(top, str(position))
-            os.mkdir(bench.directory)
-            try:
-                function(bench)
-                result = "passed"
-                print(f"ok {name}")
-            except Skip as reason:
-                result = "skipped"
-                print(f"skip {name}: {reason}")
-            except (AssertionError, OSError) as error:
-                result = "failed"
-                print(f"not ok {name}: {shorten(error) if not str(error) else error}")
-                bench.discard()
-            counts[result] += 1
-            sys.stdout.flush()
-            shutil.rmtree(bench.directory, ignore_errors=True)
-    finally:
-        bench.discard()
-        shutil.rmtree(top, ignore_errors=True)
-    print(f"{counts['skipped']} skipped")
-    print(f"{counts['passed']} passed, {counts['failed']} failed")
-    return 1 if counts["failed"] else 0
+    return make_all(Bench(command), "plain-client")
 
 
 if __name__ == "__main__":

@@ -1,43 +1,10 @@
 #!/bin/bash
 # Holds both dispatchers, this project's and the one in Python, against docs/protocol.md: as this
-# user, and if that is root also as an ordinary one.  Side by side, since the checks mostly wait.
+# user, and if that is root also as an ordinary one.
 set -eu
+# shellcheck source=tests/clients.sh
+. "$(dirname "$0")/clients.sh"
 
-srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
-ordinary=65534
-
-# Copies in a place that any user can reach.
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-chmod 755 "$scratch"
-cp "$LONGREACH_DISPATCHER_DIR/longreach-dispatcher" "$srcdir/tests/plain_client.py" \
-  "$srcdir/tests/plain_dispatcher.py" "$scratch"
-chmod 755 "$scratch"/*
-
-names=()
-pids=()
-
-# start NAME COMMAND...
-start () {
-  names+=("$1")
-  mkdir -m 1777 "$scratch/$1"
-  TMPDIR=$scratch/$1 "${@:2}" < /dev/null > "$scratch/$1.log" 2>&1 &
-  pids+=($!)
-}
-
-# The interpreter itself, not a script that chooses one and changes the environment, nor one that the
-# user of COMMAND can't run.
-find_python () {
-  local candidate
-  while read -r candidate; do
-    if "$@" "$candidate" -c 'import sys; print(sys.executable)' < /dev/null 2> /dev/null; then
-      return
-    fi
-  done < <(type -ap python3)
-  echo python3
-}
-
-# start_both NAME [COMMAND...]: with COMMAND before it all.
 start_both () {
   local name=$1 python
   shift
@@ -47,22 +14,5 @@ start_both () {
     "$python" "$scratch/plain_dispatcher.py"
 }
 
-start_both own
-if [ "$(id -u)" -eq 0 ]; then
-  start_both ordinary env HOME=/ setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups
-fi
-
-failed=0
-for index in "${!pids[@]}"; do
-  status=0
-  wait "${pids[index]}" || status=$?
-  log=$scratch/${names[index]}.log
-  grep -v '^ok ' "$log" | sed "s/^/${names[index]}: /"
-  if [ "$status" -eq 0 ] && grep -q '^[1-9][0-9]* passed, 0 failed$' "$log"; then
-    echo "ok ${names[index]}"
-  else
-    echo "not ok ${names[index]}: it exits $status"
-    failed=1
-  fi
-done
-exit "$failed"
+for_each_user start_both
+report
