@@ -97,9 +97,10 @@ def make_all(bench, name):
             except Skip as reason:
                 result = "skipped"
                 print(f"skip {title}: {reason}")
-            except (AssertionError, OSError) as error:
+            except Exception as error:
                 result = "failed"
-                print(f"not ok {title}: {shorten(error) if not str(error) else error}")
+                known = isinstance(error, (AssertionError, OSError)) and str(error)
+                print(f"not ok {title}: {error if known else shorten(error)}")
                 bench.discard()
             counts[result] += 1
             sys.stdout.flush()

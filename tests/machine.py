@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import subprocess
 
 from checks import Skip
 
@@ -60,6 +61,19 @@ def process_is_gone(pid):
             return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
     except OSError:
         return True
+
+
+def mounting(directory, script):
+    """What stands before a command that sees what SCRIPT mounts in DIRECTORY; nobody else does."""
+    unshare = ["unshare", "--mount"] if ROOT else ["unshare", "--map-root-user", "--mount"]
+    prefix = [*unshare, "sh", "-c", f'(cd "$1" && {script}) && shift && exec "$@"', "sh", directory]
+    try:
+        trial = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        raise Skip("there is no unshare") from None
+    if trial.returncode != 0:
+        raise Skip("may not mount: " + trial.stderr.decode(errors="replace").strip())
+    return prefix
 
 
 def only_root():

@@ -27,7 +27,7 @@ import threading
 import time
 
 from checks import Room, Skip, check, expect_answer, for_each, make_all, wait_until
-from machine import (ROOT, environment, group_name, only_ordinary_user, only_root,
+from machine import (ROOT, environment, group_name, mounting, only_ordinary_user, only_root,
                      other_group, other_user, process_is_gone, read, unused_id, user_name)
 from packets import (ANSWERS, REQUESTS, Answer, decode_field, decode_fields, encode_bytes,
                      encode_packet, u32, u64)
@@ -781,15 +781,7 @@ def upload_writes_in_place_where_no_file_can_be_made(bench):
 @contextlib.contextmanager
 def mounted(bench, script):
     """A dispatcher that sees what SCRIPT mounts below bench.directory, and nobody else does."""
-    unshare = ["unshare", "--mount"] if ROOT else ["unshare", "--map-root-user", "--mount"]
-    prefix = [*unshare, "sh", "-c", f'(cd "$1" && {script}) && shift && exec "$@"', "sh",
-              bench.directory]
-    try:
-        trial = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise Skip("there is no unshare") from None
-    if trial.returncode != 0:
-        raise Skip("may not mount: " + trial.stderr.decode(errors="replace").strip())
+    prefix = mounting(bench.directory, script)
     with bench.start(prefix=prefix) as dispatcher:
         yield dispatcher
         dispatcher.finish()
