@@ -12,6 +12,8 @@ enum
 {
   CREDIT_MAX = INT32_MAX,
   TURNS = 16, /* before the loop looks at everything else */
+  SMALL =
+      4 << 10, /* bytes: what is cheaper copied, to be written with others, than written alone */
   SIZE_FIRST = 32 << 10,
   SIZE_LEAST = 4 << 10,
   SLOW = 50, /* milliseconds: a packet should not wait longer behind a Data */
@@ -22,12 +24,14 @@ static struct outlet *first, *last;
 
 /* The size of a Data: halved while writing one takes long, doubled while it doesn't.  */
 static uint32_t size_now = SIZE_FIRST, size_most = FRAME_DATA_MAX;
-static int64_t began; /* writing the last one; -1: it is written */
+static int64_t began = -1; /* writing the last one; -1: it is written */
+
+static bool dropping;
 
 static void
 enqueue (struct outlet *outlet)
 {
-  if (outlet->queued || !outlet->ready || outlet->credit == 0)
+  if (outlet->queued || !outlet->ready || (outlet->credit == 0 && !dropping))
     return;
   outlet->queued = true;
   outlet->previous = last;
@@ -116,7 +120,7 @@ outlet_limit_size (uint32_t size)
 static void
 adapt_size (void)
 {
-  if (began < 0)
+  if (began < 0 || output_borrows ())
     return;
   int64_t took = loop_now () - began;
   began = -1;
@@ -128,6 +132,32 @@ adapt_size (void)
     size_now = size_most;
 }
 
+static void
+send_data (struct outlet *outlet, char *buffer, uint32_t size)
+{
+  outlet->credit -= size;
+  frame_data_header (buffer, outlet->channel, outlet->stream, size);
+  debug_frame ('>', outlet->channel, PACKET_DATA);
+  if (size > SMALL && output_pending () > 0)
+    output_flush ();
+  if (size <= SMALL || output_pending () > 0)
+    {
+      output_bytes (buffer, FRAME_DATA_HEADER + size);
+      return;
+    }
+  began = loop_now ();
+  output_borrowed (buffer, FRAME_DATA_HEADER + size);
+}
+
+/* Whether so little waits that another Data may be made.  */
+static bool
+may_send (void)
+{
+  if (output_pending () > SMALL)
+    output_flush ();
+  return output_pending () <= SMALL && !output_borrows ();
+}
+
 /* The first in the queue has its turn.  */
 static void
 send_one (void)
@@ -135,32 +165,30 @@ send_one (void)
   static char buffer[FRAME_DATA_HEADER + FRAME_DATA_MAX];
   struct outlet *outlet = first;
   dequeue (outlet);
-  uint32_t size = size_now < outlet->credit ? size_now : outlet->credit;
+  uint32_t size = size_now < outlet->credit || dropping ? size_now : outlet->credit;
   outlet->ready = false;
   long got = outlet->produce (outlet->context, buffer + FRAME_DATA_HEADER, size);
   if (got == OUTLET_GONE)
     return;
   if (got != OUTLET_LATER)
     outlet->ready = true;
-  if (got > 0)
-    {
-      outlet->credit -= (uint32_t) got;
-      frame_data_header (buffer, outlet->channel, outlet->stream, (uint32_t) got);
-      debug_frame ('>', outlet->channel, PACKET_DATA);
-      began = loop_now ();
-      output_borrowed (buffer, FRAME_DATA_HEADER + (size_t) got);
-    }
+  if (got > 0 && !dropping)
+    send_data (outlet, buffer, (uint32_t) got);
   enqueue (outlet);
+}
+
+void
+outlet_drop_all (void)
+{
+  dropping = true;
 }
 
 void
 outlet_send_all (void)
 {
-  for (int turn = 0; turn < TURNS && output_pending () == 0; turn++)
+  for (int turn = 0; turn < TURNS && first != NULL && may_send (); turn++)
     {
       adapt_size ();
-      if (first == NULL)
-        break;
       send_one ();
     }
 }

@@ -1,8 +1,8 @@
 /* A channel's stream to the client, and how the streams of all channels take turns.
 
-   A Data is made only when nothing waits to be written: so it never stands before a packet that
-   came up earlier, and never more than one of them before a packet that comes up later.  Then the
-   outlets that have something and credit for it take turns, one Data each.  */
+   A Data is made only when next to nothing waits to be written, so that never more than one of
+   them, or a few small ones, stand before a packet that comes up later.  Then the outlets that have
+   something and credit for it take turns, one Data each.  */
 
 #ifndef DISPATCHER_OUTLET_H
 #define DISPATCHER_OUTLET_H
@@ -52,6 +52,10 @@ void outlet_close (struct outlet *outlet);
 
 /* No Data gets more than SIZE bytes.  */
 void outlet_limit_size (uint32_t size);
+
+/* The client is gone: from here on everything is dropped, as if there were credit for it, so that
+   commands aren't held up at their end.  outlet_ready has to be called for all that are open.  */
+void outlet_drop_all (void);
 
 /* Send what the client takes now, for a while.  */
 void outlet_send_all (void);

@@ -154,6 +154,12 @@ output_borrowed (const char *data, size_t size)
   output_flush ();
 }
 
+bool
+output_borrows (void)
+{
+  return borrowed_size > 0;
+}
+
 /* What a write said: bytes written, or that there is no room now (-1), or the end.  */
 static long
 wrote_or_lost (ssize_t wrote)
@@ -254,7 +260,7 @@ is_written (const struct piece *piece)
 enum output_state
 output_flush (void)
 {
-  while (state == OUTPUT_FINE && pending > 0 && write_borrowed () && first != NULL)
+  while (state == OUTPUT_FINE && write_borrowed () && pending > 0 && first != NULL)
     {
       long wrote = first->start < first->end   ? write_memory (first)
                    : first->contents.file >= 0 ? write_file (first)

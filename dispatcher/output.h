@@ -38,9 +38,10 @@ void output_begin (int fd);
 void output_bytes (const void *data, size_t size);
 void output_contents (struct contents *contents);
 
-/* Write DATA, which was not copied, as soon as all before it is written: the caller keeps it as it
-   is until output_pending is 0.  Nothing may be pending.  */
+/* Write DATA, when nothing is pending, without copying it: the caller keeps it as it is as long as
+   output_borrows.  */
 void output_borrowed (const char *data, size_t size);
+bool output_borrows (void);
 
 /* Write as much as the client takes now.  */
 enum output_state output_flush (void);

@@ -296,6 +296,13 @@ process_signal (const struct process *process, int signal)
     }
 }
 
+void
+process_signal_group (const struct process *process, int signal)
+{
+  if (!process->exited)
+    kill (-process->pid, signal);
+}
+
 static void
 send_kill (void *context)
 {

@@ -61,8 +61,12 @@ struct process
 enum process_stage process_start (struct process *process, const struct process_setup *setup,
                                   void (*changed) (void *context), void *context, int *errnum);
 
-/* Signal the session, as long as there is one.  */
+/* Signal the session: its leader's group, and those of its processes that made groups of their
+   own.  */
 void process_signal (const struct process *process, int signal);
+
+/* Signal the leader's group alone, unless the leader has exited.  */
+void process_signal_group (const struct process *process, int signal);
 
 /* Reap the leader, which has exited.  */
 void process_free (struct process *process);

@@ -20,7 +20,7 @@
 
 enum
 {
-  SLICE = 64 << 10, /* bytes read by a worker at a time */
+  SLICE = 128 << 10, /* bytes read by a worker at a time */
 };
 
 struct reading
@@ -203,23 +203,30 @@ slice_read (struct work *work)
     outlet_ready (reading->outlet);
 }
 
-/* From the slice, or another one.  */
+static void
+begin_slice (struct reading *reading)
+{
+  if (!reading->busy && !reading->at_end && reading->left > 0)
+    run (reading, read_slice, slice_read);
+}
+
+/* From the slice.  As soon as that is empty a worker begins the next.  */
 static long
 produce_slice (struct reading *reading, char *buffer, size_t size)
 {
-  size_t have = reading->have - reading->used;
+  size_t have = reading->busy ? 0 : reading->have - reading->used;
   size_t dropped = reading->skip < have ? (size_t) reading->skip : have;
   reading->used += dropped;
   reading->skip -= dropped;
   have -= dropped;
-  if (have == 0 && reading->at_end)
+  if (have == 0 && reading->at_end && !reading->busy)
     {
       answer_reading (reading, 0);
       return OUTLET_GONE;
     }
   if (have == 0)
     {
-      run (reading, read_slice, slice_read);
+      begin_slice (reading);
       return OUTLET_LATER;
     }
   if (size > have)
@@ -229,6 +236,8 @@ produce_slice (struct reading *reading, char *buffer, size_t size)
   memcpy (buffer, reading->slice + reading->used, size);
   reading->used += size;
   reading->left -= size;
+  if (size == have)
+    begin_slice (reading);
   return (long) size;
 }
 

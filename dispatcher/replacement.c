@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
 enum
 {
-  LOOKS_MAX = 16, /* for a name that keeps changing */
-  LINKS_MAX = 40, /* symbolic links followed, as the kernel does */
+  LOOKS_MAX = 16,     /* for a name that keeps changing */
+  LINKS_MAX = 40,     /* symbolic links followed, as the kernel does */
+  TMPFS = 0x01021994, /* what statfs calls a file system in memory */
 };
 
 static void
@@ -296,19 +298,33 @@ replacement_write (struct replacement *replacement, const char *data, size_t siz
           replacement->in_place ? "cannot keep the content for" : "cannot write");
 }
 
-/* Space that is set aside doesn't show in the file's size: it takes its size from what is
-   written.  */
+/* Set SIZE bytes aside; 0, or an errno.  They don't show in the file's size: it takes that from
+   what is written.  In memory it would cost as much as writing them: there it is only looked
+   whether there is room.  */
+static int
+reserve (int file, uint64_t size)
+{
+  struct statfs system;
+  int failed;
+  if (fstatfs (file, &system) == 0 && system.f_type == TMPFS)
+    {
+      uint64_t blocks = size / (uint64_t) system.f_bsize;
+      return system.f_blocks > 0 && blocks > system.f_bavail ? ENOSPC : 0;
+    }
+  do
+    failed = fallocate (file, FALLOC_FL_KEEP_SIZE, 0, (off_t) size);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0 || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+}
+
 void
 replacement_reserve (struct replacement *replacement, uint64_t size)
 {
   if (replacement->errnum != 0 || replacement->file < 0 || size == 0)
     return;
-  int failed;
-  do
-    failed = fallocate (replacement->file, FALLOC_FL_KEEP_SIZE, 0, (off_t) size);
-  while (failed != 0 && errno == EINTR);
-  if (failed != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-    fail (replacement, errno, "there is no room for the new content of");
+  int errnum = reserve (replacement->file, size);
+  if (errnum != 0)
+    fail (replacement, errnum, "there is no room for the new content of");
 }
 
 const struct stat *

@@ -22,6 +22,7 @@
 #include "dispatcher/loop.h"
 #include "dispatcher/output.h"
 #include "dispatcher/process.h"
+#include "dispatcher/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +40,9 @@ enum
   NONCE_MAX = 64, /* characters */
   DATA_SIZE_LEAST = 1 << 10,
   SIGNAL_MAX = 64,
-  ACK_AFTER = 30000, /* milliseconds of silence */
-  END_LASTS = 5500,  /* milliseconds: commands are killed after 5000 */
+  ACK_AFTER = 30000,   /* milliseconds of silence */
+  END_LASTS = 5500,    /* milliseconds: commands are killed after 5000 */
+  WORKERS_LAST = 1000, /* milliseconds that workers get to give back what they have */
   STATUS_MALFORMED = 3,
 };
 
@@ -64,8 +66,9 @@ static struct
 
   bool hung_up; /* though its input has not been read to its end */
   bool ending;
-  bool over; /* the end has taken too long */
-  struct timer patience;
+  bool over;         /* the end has taken too long */
+  bool workers_over; /* and that of the workers */
+  struct timer patience, workers_patience;
   int status;
 } session;
 
@@ -83,6 +86,14 @@ begin_to_hurry (void)
   loop_set_timer (&session.patience, loop_now () + END_LASTS, lose_patience, NULL);
 }
 
+/* They hang.  */
+static void
+lose_workers (void *context)
+{
+  (void) context;
+  session.workers_over = true;
+}
+
 /* The first reason counts.  */
 static void
 begin_end (int status)
@@ -96,6 +107,7 @@ begin_end (int status)
   loop_clear_timer (&session.ack);
   loop_clear_timer (&session.lease);
   begin_to_hurry ();
+  loop_set_timer (&session.workers_patience, loop_now () + WORKERS_LAST, lose_workers, NULL);
   /* From the last one on, for each may be answered and go.  */
   for (size_t i = channel_count (); i-- > 0;)
     request_hurry (&channel_at (i)->request);
@@ -455,12 +467,26 @@ input_ready (void *context, short events)
 
 /* ---- output ---- */
 
+/* While nobody reads, there is no output to wait for either.  */
+static bool
+keep_dropping (void *context)
+{
+  (void) context;
+  outlet_send_all ();
+  return outlet_waiting ();
+}
+
 static void
 lose_output (void)
 {
   output_lose ();
+  outlet_drop_all ();
   loop_set_events (&session.output, WATCH_NOTHING);
+  for (size_t i = 0; i < channel_count (); i++)
+    for (size_t j = 0; j < FRAME_STREAM_COUNT; j++)
+      outlet_ready (&channel_at (i)->outlets[j]);
   begin_end (0);
+  loop_remove_job (&session.rest);
 }
 
 static void
@@ -474,8 +500,7 @@ output_ready (void *context, short events)
 static void
 flush (void)
 {
-  if (output_flush () == OUTPUT_FINE)
-    outlet_send_all ();
+  outlet_send_all ();
   enum output_state state = output_flush ();
   if (output_written () != session.spoken)
     {
@@ -506,7 +531,10 @@ settle (void *context)
     loop_set_events (&session.input, wanted_input ());
   if (session.output.events != WATCH_NOTHING)
     loop_set_events (&session.output, output_pending () > 0 || outlet_waiting () ? POLLOUT : 0);
-  bool done = channel_count () == 0 && output_pending () == 0;
+  else if (outlet_waiting () && !session.rest.set)
+    loop_add_job (&session.rest, keep_dropping, NULL);
+  bool done = channel_count () == 0 && output_pending () == 0
+              && (worker_pending () == 0 || session.workers_over);
   if (session.ending && (done || session.over))
     loop_stop ();
 }

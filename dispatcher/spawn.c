@@ -301,8 +301,9 @@ static void
 send_signal (struct request *request, int number)
 {
   const struct spawn *spawn = request->state;
-  if (!spawn->process.exited)
-    process_signal (&spawn->process, number);
+  process_signal_group (&spawn->process, number);
+  if (!spawn->process.exited && spawn->drains[0].watch.fd >= 0 && spawn->terminal)
+    terminal_signal (spawn->drains[0].watch.fd, spawn->process.pid, number);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -53,6 +54,14 @@ terminal_resize (int master, uint32_t rows, uint32_t columns)
 {
   struct winsize size = { .ws_row = clamp (rows), .ws_col = clamp (columns) };
   ioctl (master, TIOCSWINSZ, &size);
+}
+
+void
+terminal_signal (int master, pid_t other, int number)
+{
+  pid_t group = tcgetpgrp (master);
+  if (group > 1 && group != other)
+    kill (-group, number);
 }
 
 size_t
