@@ -23,15 +23,16 @@ enum
   ROUNDS = 7,         /* of ours and the limit in turn */
   ROUND_TRIPS = 5000, /* in a round */
   COMMANDS = 200,
+  STATS = 10000, /* at once */
 };
 
 extern char **environ;
 
+static lr_loop *loop;
 static lr_connection *connection;
 static size_t bulk = (size_t) 1 << 30;
 static char directory[] = "./bench-XXXXXX"; /* in the current directory: a real file system */
 static char source[64], target[64];
-static char *content;
 
 __attribute__ ((__noreturn__)) static void
 die (const char *what, const char *why)
@@ -164,24 +165,65 @@ run_by_spawn (void)
     run_locally (true_command);
 }
 
+/* ---- many at once ---- */
+
+static int stats_left;
+
+static void
+stat_has_answered (void *data, int status, void *result, const struct lr_error *error)
+{
+  (void) data;
+  check (status, error);
+  lr_free (result);
+  stats_left--;
+}
+
+static void
+stats_at_once (void)
+{
+  struct lr_stat_args args = LR_STAT_ARGS (.path = source);
+  struct lr_request request = LR_REQUEST (.operation = LR_OPERATION_STAT, .args = &args);
+  struct lr_error error;
+  stats_left = STATS;
+  for (int i = 0; i < STATS; i++)
+    check (lr_submit (connection, &request, stat_has_answered, NULL, NULL, &error), &error);
+  while (stats_left > 0)
+    check (lr_loop_dispatch (loop, LR_NEVER, &error) < 0 ? -1 : 0, &error);
+}
+
+static void
+stats_one_at_a_time (void)
+{
+  struct lr_stat_args args = LR_STAT_ARGS (.path = source);
+  struct lr_error error;
+  struct lr_stat_result *result;
+  for (int i = 0; i < STATS; i++)
+    {
+      check (lr_stat (connection, &args, &result, &error), &error);
+      lr_free (result);
+    }
+}
+
 /* ---- moving a file ---- */
 
 static void
 put (void)
 {
-  struct lr_upload_args args = LR_UPLOAD_ARGS (.file = target, .content = { content, bulk });
   struct lr_error error;
-  check (lr_upload (connection, &args, &error), &error);
+  int fd = open (source, O_RDONLY | O_CLOEXEC);
+  struct lr_put_args args = LR_PUT_ARGS (.descriptor = fd, .file = target);
+  check (lr_put (connection, &args, NULL, &error), &error);
+  close (fd);
 }
 
 static void
 get (void)
 {
-  struct lr_download_args args = LR_DOWNLOAD_ARGS (.file = source);
   struct lr_error error;
-  struct lr_download_result *result;
-  check (lr_download (connection, &args, &result, &error), &error);
-  lr_free (result);
+  int fd = open (target, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  struct lr_get_args args = LR_GET_ARGS (.descriptor = fd, .file = source);
+  check (lr_get (connection, &args, NULL, &error), &error);
+  close (fd);
 }
 
 static void
@@ -190,19 +232,6 @@ cat_to_file (void)
   char script[256];
   snprintf (script, sizeof script, "cat '%s' | cat >'%s'", source, target);
   run_locally ((const char *const[]){ "sh", "-c", script, NULL });
-}
-
-static void
-cat_from_file (void)
-{
-  char buffer[65536];
-  int output, error;
-  pid_t pid = start ((const char *const[]){ "cat", source, NULL }, &output, &error);
-  while (read (output, buffer, sizeof buffer) > 0)
-    continue;
-  close (output);
-  close (error);
-  waitpid (pid, NULL, 0);
 }
 
 /* ---- a digest ---- */
@@ -239,10 +268,12 @@ struct budget
 static const struct budget budgets[] = {
   { "one round trip (getenv)", "a byte there and back through pipes", getenv_round_trips,
     byte_round_trips, 1.3, 1e6 / ROUND_TRIPS, "us", true },
+  { "10,000 stat at once", "one at a time", stats_at_once, stats_one_at_a_time, 1 / 20.0,
+    1e6 / STATS, "us", false },
   { "run true, captured", "posix_spawn, waitpid, captured", run_through_connection, run_by_spawn,
     1.3, 1e6 / COMMANDS, "us", false },
   { "put", "cat | cat > file", put, cat_to_file, 1 / 0.8, 1e3, "ms", false },
-  { "get", "cat file", get, cat_from_file, 1 / 0.8, 1e3, "ms", false },
+  { "get", "cat | cat > file", get, cat_to_file, 1 / 0.8, 1e3, "ms", false },
   { "stat with sha512", "openssl dgst -sha512", stat_with_digest, openssl_digest, 1 / 0.95, 1e3,
     "ms", false },
 };
@@ -324,13 +355,13 @@ measure (const struct budget *budget)
   fflush (stdout);
 }
 
-/* The most memory that the dispatcher ever had resident, in KiB.  */
+/* The most memory that a process ever had resident, in KiB.  */
 static long
-dispatcher_peak (void)
+peak_of (pid_t pid)
 {
   char path[64], line[256];
   long peak = 0;
-  snprintf (path, sizeof path, "/proc/%ld/status", (long) dispatcher_pid ());
+  snprintf (path, sizeof path, "/proc/%ld/status", (long) pid);
   FILE *stream = fopen (path, "r");
   while (stream != NULL && fgets (line, sizeof line, stream) != NULL)
     if (sscanf (line, "VmHWM: %ld", &peak) == 1)
@@ -346,16 +377,14 @@ make_files (void)
   check_system (mkdtemp (directory) != NULL, directory);
   snprintf (source, sizeof source, "%s/source", directory);
   snprintf (target, sizeof target, "%s/target", directory);
-  content = malloc (bulk);
-  check_system (content != NULL, "memory");
-  for (size_t i = 0; i < bulk; i++)
-    content[i] = (char) (i * 2654435761u >> 24);
+  static char block[1 << 20];
   int fd = open (source, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  for (size_t done = 0; done < bulk;)
+  for (size_t done = 0; done < bulk; done += sizeof block)
     {
-      ssize_t wrote = write (fd, content + done, bulk - done);
-      check_system (wrote > 0, source);
-      done += (size_t) wrote;
+      for (size_t i = 0; i < sizeof block; i++)
+        block[i] = (char) ((done + i) * 2654435761u >> 24);
+      size_t size = bulk - done < sizeof block ? bulk - done : sizeof block;
+      check_system (write (fd, block, size) == (ssize_t) size, source);
     }
   close (fd);
 }
@@ -372,19 +401,22 @@ int
 main (int argc, char **argv)
 {
   struct lr_error error;
-  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:");
   if (argc > 1)
     bulk = strtoull (argv[1], NULL, 10);
   make_files ();
   atexit (remove_files);
+  check (lr_loop_new (&loop, &error), &error);
+  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:", .loop = loop);
   check (lr_open (NULL, &args, &connection, &error), &error);
   printf ("%d rounds each, medians; bulk is %zu bytes\n", ROUNDS, bulk);
   printf ("%-26s %12s  %-36s %12s  %5s  %5s\n", "what", "ours", "limit", "", "ratio", "most");
-  long idle = dispatcher_peak ();
+  long far = peak_of (dispatcher_pid ()), near = peak_of (getpid ());
   for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++)
-    measure (&budgets[i]);
-  printf ("dispatcher, peak resident: %ld KiB; idle %ld KiB\n", dispatcher_peak (), idle);
+    if (argc < 3 || strstr (budgets[i].what, argv[2]) != NULL)
+      measure (&budgets[i]);
+  printf ("dispatcher, peak resident: %ld KiB; idle %ld KiB\n", peak_of (dispatcher_pid ()), far);
+  printf ("client, peak resident above idle: %ld KiB\n", peak_of (getpid ()) - near);
   lr_close (connection);
-  free (content);
+  lr_loop_free (loop);
   return 0;
 }

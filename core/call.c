@@ -22,12 +22,14 @@ completion_new (lr_loop *loop, lr_callback *callback, void *data)
   return completion;
 }
 
+/* For where there is not even memory to say so.  */
+static const struct lr_error no_memory = { .kind = LR_ERROR_NO_MEMORY,
+                                           .hop = -1,
+                                           .message = "there is no memory" };
+
 static void
 deliver (void *context)
 {
-  static const struct lr_error no_memory = { .kind = LR_ERROR_NO_MEMORY,
-                                             .hop = -1,
-                                             .message = "there is no memory" };
   struct completion *completion = context;
   const struct lr_error *error = completion->own_error;
   if (completion->status != 0 && error == NULL)
@@ -57,9 +59,9 @@ completion_fill (struct completion *completion, int status, void *result,
 /* ---- calls ---- */
 
 struct lr_call *
-call_new (lr_connection *connection, enum operation operation)
+call_new (lr_connection *connection, enum operation operation, size_t args_size)
 {
-  struct lr_call *call = calloc (1, sizeof *call);
+  struct lr_call *call = calloc (1, sizeof *call + args_size);
   if (call == NULL)
     return NULL;
   call->operation = operation;
@@ -84,12 +86,10 @@ call_free (struct lr_call *call)
 void
 call_complete (struct lr_call *call)
 {
-  struct lr_error no_memory;
   struct completion *completion = call->completion;
   if (completion == NULL)
     return;
   call->completion = NULL;
-  error_no_memory (&no_memory);
   completion_fill (completion, call->status, call->result,
                    call->error != NULL ? call->error : &no_memory);
   call->result = NULL;

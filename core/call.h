@@ -13,7 +13,9 @@
 #include "core/loop.h"
 #include "protocol/arena.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What the caller waits for.  */
 struct completion
@@ -57,7 +59,7 @@ struct lr_call
   int hop_index;
   void **state;        /* the connection's: what the connector's open left */
   const void *args;    /* of the operation's type; NULL: it has none */
-  struct arena memory; /* a copy of the arguments, where they are not the caller's */
+  struct arena memory; /* more that belongs to them */
 
   struct lr_bytes input; /* borrowed: the content or input the caller sends */
   size_t input_read;
@@ -94,10 +96,12 @@ struct lr_call
   struct loop_call posted;      /* by the worker: it has let go */
   struct worker *worker;
   bool cancelled; /* for the worker, under its lock */
+
+  alignas (max_align_t) char own_args[];
 };
 
-/* A call without a caller yet; NULL without memory.  */
-struct lr_call *call_new (lr_connection *connection, enum operation operation);
+/* A call without a caller yet, with room for ARGS_SIZE bytes of arguments; NULL without memory.  */
+struct lr_call *call_new (lr_connection *connection, enum operation operation, size_t args_size);
 
 /* Free the call, which nobody uses any more, and its answer if that was not taken.  */
 void call_free (struct lr_call *call);

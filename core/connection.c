@@ -137,6 +137,12 @@ connection_loop (const lr_connection *connection)
   return connection->loop;
 }
 
+bool
+connection_owns_loop (const lr_connection *connection)
+{
+  return connection->owns_loop;
+}
+
 const char *
 connection_host (const lr_connection *connection)
 {
@@ -327,14 +333,14 @@ output (lr_connection *connection, struct iovec *pieces)
 static void
 note_life (lr_connection *connection)
 {
-  connection->last_life = loop_now ();
+  connection->last_life = loop_roughly_now ();
   connection->asked = false;
 }
 
 static void
 sent (lr_connection *connection, size_t size)
 {
-  int64_t now = loop_now ();
+  int64_t now = loop_roughly_now ();
   if (connection->session != NULL)
     session_sent (connection->session, size, now - connection->sent_at);
   else
@@ -392,7 +398,7 @@ send_some (lr_connection *connection)
   transport_want_write (&connection->transport, count > 0);
   if (count == 0)
     {
-      connection->sent_at = loop_now ();
+      connection->sent_at = loop_roughly_now ();
       end_sent_calls (connection);
     }
 }
@@ -466,7 +472,7 @@ look_for_life (void *context)
     {
       session_check_alive (connection->session);
       flush (connection);
-      connection->last_life = loop_now ();
+      connection->last_life = loop_roughly_now ();
       connection->asked = true;
       due = loop_later (connection->keep_alive);
     }
@@ -819,7 +825,7 @@ is_open (lr_connection *connection)
 static void
 call_connector (lr_connection *connection, enum operation operation, lr_callback *callback)
 {
-  struct lr_call *call = call_new (connection, operation);
+  struct lr_call *call = call_new (connection, operation, 0);
   struct completion *completion = completion_new (connection->loop, callback, connection);
   struct lr_error error;
   if (call == NULL || completion == NULL)
@@ -916,7 +922,7 @@ begin_plain (lr_connection *connection, struct lr_error *error)
 {
   plain_client_init (&connection->client, connection->log.function != NULL ? log_packet : NULL,
                      plain_call_is_done, connection);
-  struct lr_call *call = call_new (connection, OPERATION_OPEN);
+  struct lr_call *call = call_new (connection, OPERATION_OPEN, 0);
   struct completion *completion = completion_new (connection->loop, plain_has_answered, connection);
   if (call == NULL || completion == NULL)
     {

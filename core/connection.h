@@ -11,6 +11,11 @@ struct session;
 
 lr_loop *connection_loop (const lr_connection *connection);
 
+/* Whether its loop is its own, which no program dispatches; what to say to who wants a callback. */
+bool connection_owns_loop (const lr_connection *connection);
+#define NOBODY_CALLS_BACK                                                                          \
+  "the connection was opened without a loop, so that there is nobody to call back"
+
 /* Tell CALL, a new one, whose it is.  */
 void connection_introduce (lr_connection *connection, struct lr_call *call);
 

@@ -29,9 +29,11 @@ struct lr_loop
 {
   int epoll;
   int wake;                /* eventfd, in epoll: makes the descriptor readable */
-  struct loop_watch alarm; /* timerfd; -1 until somebody waits for the descriptor himself */
-  int64_t alarm_due;
-  bool woken; /* the eventfd has been written to, and not read */
+  struct loop_watch alarm; /* timerfd: set once, it costs the waits nothing */
+  int64_t alarm_due;       /* milliseconds; not later than the first timer.  0: it is not set */
+  bool rang;               /* there may be timers that have expired */
+  bool watched;            /* somebody waits for the descriptor himself */
+  bool woken;              /* the eventfd has been written to, and not read */
 
   struct epoll_event events[EVENTS_MAX]; /* what is being delivered */
   int event_count;
@@ -59,43 +61,21 @@ loop_now (void)
 }
 
 int64_t
+loop_roughly_now (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
 loop_later (uint64_t milliseconds)
 {
   int64_t now = loop_now ();
   return milliseconds > (uint64_t) (INT64_MAX - now) ? INT64_MAX : now + (int64_t) milliseconds;
 }
 
-/* ---- making and freeing ---- */
-
-int
-lr_loop_new (lr_loop **result, struct lr_error *error)
-{
-  struct lr_error local;
-  error = error_begin (error, &local);
-  *result = NULL;
-  lr_loop *loop = calloc (1, sizeof *loop);
-  if (loop == NULL)
-    return error_no_memory (error);
-  loop->alarm.fd = -1;
-  struct epoll_event woken = { .events = EPOLLIN, .data = { .ptr = NULL } };
-  loop->epoll = lift_descriptor (epoll_create1 (EPOLL_CLOEXEC));
-  loop->wake = lift_descriptor (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (loop->epoll < 0 || loop->wake < 0
-      || epoll_ctl (loop->epoll, EPOLL_CTL_ADD, loop->wake, &woken) != 0)
-    {
-      int errnum = errno;
-      if (loop->epoll >= 0)
-        close (loop->epoll);
-      if (loop->wake >= 0)
-        close (loop->wake);
-      free (loop);
-      return error_set_errno (error, LR_ERROR_IO, errnum, "cannot make a loop: %s",
-                              strerror (errnum));
-    }
-  pthread_mutex_init (&loop->lock, NULL);
-  *result = loop;
-  return 0;
-}
+/* ---- waking ---- */
 
 static void
 wake (lr_loop *loop)
@@ -173,6 +153,70 @@ loop_unwatch (struct loop_watch *watch)
   watch->loop = NULL;
 }
 
+/* ---- making and freeing ---- */
+
+static void
+alarm_rang (void *context, uint32_t events)
+{
+  lr_loop *loop = context;
+  uint64_t count;
+  (void) events;
+  ssize_t ignored = read (loop->alarm.fd, &count, sizeof count);
+  (void) ignored;
+  loop->alarm_due = 0;
+  loop->rang = true;
+}
+
+/* The descriptors of LOOP; an errno.  */
+static int
+open_descriptors (lr_loop *loop)
+{
+  struct epoll_event woken = { .events = EPOLLIN, .data = { .ptr = NULL } };
+  loop->epoll = lift_descriptor (epoll_create1 (EPOLL_CLOEXEC));
+  loop->wake = lift_descriptor (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  int alarm = lift_descriptor (timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (loop->epoll < 0 || loop->wake < 0 || alarm < 0
+      || epoll_ctl (loop->epoll, EPOLL_CTL_ADD, loop->wake, &woken) != 0)
+    {
+      loop->alarm.fd = alarm;
+      return errno;
+    }
+  int errnum = loop_watch (loop, &loop->alarm, alarm, alarm_rang, loop);
+  loop_set_events (&loop->alarm, EPOLLIN);
+  return errnum;
+}
+
+static void
+close_descriptors (lr_loop *loop)
+{
+  const int fds[] = { loop->alarm.fd, loop->wake, loop->epoll };
+  for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+    if (fds[i] >= 0)
+      close (fds[i]);
+}
+
+int
+lr_loop_new (lr_loop **result, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  *result = NULL;
+  lr_loop *loop = calloc (1, sizeof *loop);
+  if (loop == NULL)
+    return error_no_memory (error);
+  int errnum = open_descriptors (loop);
+  if (errnum != 0)
+    {
+      close_descriptors (loop);
+      free (loop);
+      return error_set_errno (error, LR_ERROR_IO, errnum, "cannot make a loop: %s",
+                              strerror (errnum));
+    }
+  pthread_mutex_init (&loop->lock, NULL);
+  *result = loop;
+  return 0;
+}
+
 /* ---- timers: a heap ---- */
 
 static void
@@ -207,12 +251,12 @@ move_down (lr_loop *loop, size_t place, struct loop_timer *timer)
   put_timer (loop, place, timer);
 }
 
-/* Who waits for the descriptor himself is woken by a timerfd.  */
+/* A timer that is taken out leaves the alarm as it is: it rings for nothing then.  */
 static void
 set_alarm (lr_loop *loop)
 {
-  int64_t due = loop->timer_count == 0 ? 0 : loop->heap[0]->due;
-  if (loop->alarm.fd < 0 || due == loop->alarm_due || due == INT64_MAX)
+  int64_t due = loop->timer_count == 0 ? INT64_MAX : loop->heap[0]->due;
+  if (due == INT64_MAX || (loop->alarm_due != 0 && loop->alarm_due <= due))
     return;
   struct itimerspec when = { .it_value = { .tv_sec = (time_t) (due / 1000),
                                            .tv_nsec = (long) (due % 1000) * 1000000 } };
@@ -307,7 +351,7 @@ call_first (struct call_queue *queue)
 static void
 make_readable (lr_loop *loop)
 {
-  if (loop->alarm.fd < 0 || loop->woken)
+  if (!loop->watched || loop->woken)
     return;
   loop->woken = true;
   wake (loop);
@@ -365,12 +409,6 @@ time_to_wait (const lr_loop *loop, uint64_t timeout)
     busy = busy || watch->events != 0;
   if (busy)
     return 0;
-  if (loop->timer_count > 0)
-    {
-      int64_t left = loop->heap[0]->due - loop_now ();
-      left = left < 0 ? 0 : left;
-      timeout = (uint64_t) left < timeout ? (uint64_t) left : timeout;
-    }
   return timeout == LR_NEVER ? -1 : timeout > INT_MAX ? INT_MAX : (int) timeout;
 }
 
@@ -435,13 +473,15 @@ deliver_always (lr_loop *loop)
 static void
 deliver_timers (lr_loop *loop)
 {
-  int64_t now = loop->timer_count == 0 ? 0 : loop_now ();
+  int64_t now = loop_now ();
+  loop->rang = false;
   while (loop->timer_count > 0 && loop->heap[0]->due <= now)
     {
       struct loop_timer *timer = loop->heap[0];
       loop_clear_timer (timer);
       timer->expired (timer->context);
     }
+  set_alarm (loop);
 }
 
 void
@@ -453,7 +493,8 @@ loop_step (lr_loop *loop, uint64_t timeout)
   deliver_events (loop);
   if (loop->always != NULL)
     deliver_always (loop);
-  deliver_timers (loop);
+  if (loop->rang)
+    deliver_timers (loop);
 }
 
 static int
@@ -483,7 +524,6 @@ settle (lr_loop *loop)
     more = more || watch->events != 0;
   if (more)
     make_readable (loop);
-  set_alarm (loop);
 }
 
 int
@@ -494,32 +534,10 @@ loop_check_may_wait (const lr_loop *loop, struct lr_error *error)
   return error_set_field (error, "loop", "a callback can't wait: submit it instead");
 }
 
-static void
-alarm_rang (void *context, uint32_t events)
-{
-  lr_loop *loop = context;
-  uint64_t count;
-  (void) events;
-  ssize_t ignored = read (loop->alarm.fd, &count, sizeof count);
-  (void) ignored;
-  loop->alarm_due = 0;
-}
-
 int
 lr_loop_descriptor (lr_loop *loop)
 {
-  if (loop->alarm.fd >= 0)
-    return loop->epoll;
-  int fd = lift_descriptor (timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (fd < 0)
-    return -1;
-  if (loop_watch (loop, &loop->alarm, fd, alarm_rang, loop) != 0)
-    {
-      close (fd);
-      loop->alarm.fd = -1;
-      return -1;
-    }
-  loop_set_events (&loop->alarm, EPOLLIN);
+  loop->watched = true;
   settle (loop);
   return loop->epoll;
 }
@@ -565,13 +583,8 @@ lr_loop_free (lr_loop *loop)
       loop_step (loop, loop->notices.first == NULL ? LR_NEVER : 0);
       deliver_notices (loop);
     }
-  if (loop->alarm.fd >= 0)
-    {
-      loop_unwatch (&loop->alarm);
-      close (loop->alarm.fd);
-    }
-  close (loop->wake);
-  close (loop->epoll);
+  loop_unwatch (&loop->alarm);
+  close_descriptors (loop);
   pthread_mutex_destroy (&loop->lock);
   free (loop->heap);
   free (loop);

@@ -50,6 +50,9 @@ void loop_clear_timer (struct loop_timer *timer);
 /* Now, in milliseconds of the monotonic clock.  */
 int64_t loop_now (void);
 
+/* The same, a few milliseconds late, and for less.  */
+int64_t loop_roughly_now (void);
+
 /* NOW and MILLISECONDS later; far away if that is LR_NEVER.  */
 int64_t loop_later (uint64_t milliseconds);
 

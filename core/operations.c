@@ -21,7 +21,7 @@ enum
 
 union arguments
 {
-  uint32_t size;
+  struct lr_ping_args ping;
   struct lr_run_args run;
   struct lr_stat_args stat;
   struct lr_upload_args upload;
@@ -45,7 +45,7 @@ struct text
 static const struct row
 {
   enum operation operation;
-  size_t size;    /* of the arguments; 0: there are none */
+  size_t size;    /* of the arguments */
   size_t timeout; /* offset */
   struct text texts[TEXTS_MAX];
   size_t text_count;
@@ -66,7 +66,9 @@ static const struct row
   {                                                                                                \
     operation, sizeof (struct type), offsetof (struct type, timeout_ms), { __VA_ARGS__ }, count    \
   }
-  [LR_OPERATION_PING] = { .operation = OPERATION_OPEN },
+  [LR_OPERATION_PING] = { .operation = OPERATION_OPEN,
+                          .size = sizeof (struct lr_ping_args),
+                          .timeout = offsetof (struct lr_ping_args, timeout_ms) },
   [LR_OPERATION_RUN] =
       ROW (OPERATION_RUN, lr_run_args, 7, LIST (lr_run_args, command),
            LIST (lr_run_args, environment), LIST (lr_run_args, unset), TEXT (lr_run_args, user),
@@ -108,9 +110,10 @@ static int
 import (enum lr_operation operation, const void *given, union arguments *args,
         struct lr_error *error)
 {
+  static const struct lr_ping_args default_ping = LR_PING_ARGS ();
   const struct row *row = &rows[operation];
-  if (row->size == 0)
-    return 0;
+  if (operation == LR_OPERATION_PING && given == NULL)
+    given = &default_ping;
   if (args_import (args, row->size, given, error) != 0)
     return -1;
   for (size_t i = 0; i < row->text_count; i++)
@@ -128,59 +131,79 @@ import (enum lr_operation operation, const void *given, union arguments *args,
 
 /* ---- copying ---- */
 
-static const char *
-copy_text (struct arena *arena, const char *text)
+/* Room that a call has behind its arguments: for lists, which come first, and for texts.  */
+struct room
 {
-  size_t size = strlen (text) + 1;
-  char *copy = arena_allocate (arena, size);
-  return copy == NULL ? NULL : memcpy (copy, text, size);
-}
+  size_t lists, texts; /* bytes */
+};
 
-static const char *const *
-copy_list (struct arena *arena, const char *const *list)
+static size_t
+count_texts (const char *const *list)
 {
   size_t count = 0;
   while (list[count] != NULL)
     count++;
-  const char **copy = arena_allocate (arena, (count + 1) * sizeof *copy);
-  for (size_t i = 0; copy != NULL && i < count; i++)
+  return count;
+}
+
+static const void *
+member_of (const union arguments *args, const struct text *text)
+{
+  const void *value;
+  memcpy (&value, (const char *) args + text->offset, sizeof value);
+  return value;
+}
+
+/* What all that ARGS point to takes.  */
+static struct room
+measure (const struct row *row, const union arguments *args)
+{
+  struct room room = { 0, 0 };
+  for (size_t i = 0; i < row->text_count; i++)
     {
-      copy[i] = copy_text (arena, list[i]);
-      if (copy[i] == NULL)
-        return NULL;
+      const void *value = member_of (args, &row->texts[i]);
+      const char *const *list = value;
+      if (value == NULL)
+        continue;
+      if (!row->texts[i].list)
+        room.texts += strlen (value) + 1;
+      else
+        room.lists += (count_texts (list) + 1) * sizeof *list;
+      for (size_t j = 0; row->texts[i].list && list[j] != NULL; j++)
+        room.texts += strlen (list[j]) + 1;
     }
-  if (copy != NULL)
-    copy[count] = NULL;
+  return room;
+}
+
+static const char *
+copy_text (char **place, const char *text)
+{
+  const char *copy = *place;
+  *place = stpcpy (*place, text) + 1;
   return copy;
 }
 
-/* Copy what the member TEXT of ARGS points to.  False without memory.  */
-static bool
-copy_member (struct arena *arena, union arguments *args, const struct text *text)
-{
-  const void *value;
-  void *place = (char *) args + text->offset;
-  memcpy (&value, place, sizeof value);
-  if (value == NULL)
-    return true;
-  value = text->list ? (const void *) copy_list (arena, value) : copy_text (arena, value);
-  memcpy (place, &value, sizeof value);
-  return value != NULL;
-}
-
-/* Give CALL arguments of its own.  */
-static bool
-copy_arguments (struct lr_call *call, const struct row *row, union arguments *args)
+/* Copy what ARGS point to behind them, to LISTS and TEXTS.  */
+static void
+copy_members (const struct row *row, char *args, const char **lists, char *texts)
 {
   for (size_t i = 0; i < row->text_count; i++)
-    if (!copy_member (&call->memory, args, &row->texts[i]))
-      return false;
-  void *own = arena_allocate (&call->memory, row->size + 1);
-  if (own == NULL)
-    return false;
-  memcpy (own, args, row->size);
-  call->args = own;
-  return true;
+    {
+      const void *value = member_of ((const union arguments *) (void *) args, &row->texts[i]);
+      const char *const *list = value;
+      if (value == NULL)
+        continue;
+      if (!row->texts[i].list)
+        value = copy_text (&texts, value);
+      else
+        {
+          value = lists;
+          for (; *list != NULL; list++)
+            *lists++ = copy_text (&texts, *list);
+          *lists++ = NULL;
+        }
+      memcpy (args + row->texts[i].offset, &value, sizeof value);
+    }
 }
 
 /* ---- making calls ---- */
@@ -215,19 +238,29 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
     }
 }
 
-/* NULL without memory.  */
+/* A call with ARGS.  The caller keeps what they point to while it waits, if it does: only who runs
+   in another thread may look at it after that.  NULL without memory.  */
 static struct lr_call *
-make_call (lr_connection *connection, enum lr_operation operation, union arguments *args)
+make_call (lr_connection *connection, enum lr_operation operation, const union arguments *args,
+           bool waits)
 {
   const struct row *row = &rows[operation];
-  struct lr_call *call = call_new (connection, row->operation);
+  struct room room = { 0, 0 };
+  bool keep = !waits || !connection_tunnels (connection, row->operation);
+  if (keep)
+    room = measure (row, args);
+  struct lr_call *call = call_new (connection, row->operation, row->size + room.lists + room.texts);
   if (call == NULL)
     return NULL;
-  if (row->size > 0)
-    memcpy (&call->timeout, (const char *) args + row->timeout, sizeof call->timeout);
+  memcpy (call->own_args, args, row->size);
+  call->args = call->own_args;
+  if (keep)
+    copy_members (row, call->own_args, (const char **) (void *) (call->own_args + row->size),
+                  call->own_args + row->size + room.lists);
+  memcpy (&call->timeout, (const char *) args + row->timeout, sizeof call->timeout);
   if (call->timeout == LR_NEVER)
     call->timeout = 0;
-  if (copy_arguments (call, row, args) && set_up (call, operation, args))
+  if (set_up (call, operation, call->args))
     return call;
   call_free (call);
   return NULL;
@@ -242,6 +275,14 @@ struct preserving
   struct completion *completion; /* of the upload */
 };
 
+static const char *
+keep_text (struct arena *arena, const char *text)
+{
+  size_t size = strlen (text) + 1;
+  char *copy = arena_allocate (arena, size);
+  return copy == NULL ? NULL : memcpy (copy, text, size);
+}
+
 /* Fill in what the upload leaves open from the file that is there.  */
 static bool
 fill_in (struct lr_call *upload, const struct lr_stat_result *old)
@@ -251,11 +292,11 @@ fill_in (struct lr_call *upload, const struct lr_stat_result *old)
   char mode[8];
   snprintf (mode, sizeof mode, "%o", (unsigned) (old->mode & 07777));
   if (args->mode == NULL)
-    args->mode = copy_text (arena, mode);
+    args->mode = keep_text (arena, mode);
   if (args->owner == NULL)
-    args->owner = copy_text (arena, old->owner);
+    args->owner = keep_text (arena, old->owner);
   if (args->group == NULL)
-    args->group = copy_text (arena, old->group);
+    args->group = keep_text (arena, old->group);
   return args->mode != NULL && args->owner != NULL && args->group != NULL;
 }
 
@@ -288,7 +329,7 @@ preserve (struct lr_call *upload, struct completion *completion)
   struct preserving *preserving = arena_allocate (&upload->memory, sizeof *preserving);
   struct completion *known =
       completion_new (connection_loop (upload->connection), old_is_known, preserving);
-  struct lr_call *call = make_call (upload->connection, LR_OPERATION_STAT, &stat);
+  struct lr_call *call = make_call (upload->connection, LR_OPERATION_STAT, &stat, false);
   if (preserving == NULL || known == NULL || call == NULL)
     {
       free (known);
@@ -311,7 +352,7 @@ static struct lr_call *
 start (lr_connection *connection, enum lr_operation operation, union arguments *args,
        struct completion *completion, uint64_t *id)
 {
-  struct lr_call *call = make_call (connection, operation, args);
+  struct lr_call *call = make_call (connection, operation, args, completion->callback == NULL);
   if (call == NULL)
     return NULL;
   const struct lr_upload_args *upload = call->operation == OPERATION_UPLOAD ? call->args : NULL;
@@ -371,6 +412,8 @@ lr_submit (lr_connection *connection, const struct lr_request *given, lr_callbac
     return -1;
   if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_GET)
     return error_set_field (error, "operation", "there is no operation %u", request.operation);
+  if (connection_owns_loop (connection))
+    return error_set_field (error, "loop", NOBODY_CALLS_BACK);
   enum lr_operation operation = (enum lr_operation) request.operation;
   if (callback == NULL)
     return error_set_field (error, "callback", "callback is NULL");

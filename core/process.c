@@ -424,6 +424,8 @@ lr_spawn (lr_connection *connection, const struct lr_spawn_args *given, lr_proce
     return -1;
   if (args.command == NULL || args.command[0] == NULL)
     return error_set_field (error, "command", "the command is empty");
+  if (args.callback != NULL && connection_owns_loop (connection))
+    return error_set_field (error, "callback", NOBODY_CALLS_BACK);
   lr_process *process = calloc (1, sizeof *process);
   if (process == NULL)
     return error_no_memory (error);

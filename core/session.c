@@ -201,7 +201,7 @@ append (struct session *session, struct buffer *buffer, const char *data, size_t
     }
   if (buffer->allocated - buffer->end < size)
     {
-      size_t room = buffer->allocated == 0 ? 4096 : buffer->allocated;
+      size_t room = buffer->allocated == 0 ? 256 : buffer->allocated;
       while (room - buffer->end < size)
         room *= 2;
       char *grown = realloc (buffer->data, room);

@@ -477,6 +477,14 @@ int lr_home_dir (lr_connection *connection, const char *user, char **result,
    operations itself has no dispatcher: UNSUPPORTED.  */
 int lr_ping (lr_connection *connection, struct lr_error *error);
 
+/* For lr_submit, with a limit.  */
+struct lr_ping_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  uint64_t timeout_ms;
+};
+
 /* ---- files of any size ----
 
    Between a descriptor at this end and a file at the far side, in constant memory.  The descriptor
@@ -549,7 +557,7 @@ int lr_get (lr_connection *connection, const struct lr_get_args *args,
 
 enum lr_operation
 {
-  LR_OPERATION_PING = 1, /* no arguments, no result */
+  LR_OPERATION_PING = 1, /* struct lr_ping_args, or NULL; no result */
   LR_OPERATION_RUN,      /* struct lr_run_args, struct lr_run_result; and so on */
   LR_OPERATION_STAT,
   LR_OPERATION_UPLOAD, /* no result */
@@ -574,7 +582,8 @@ struct lr_request
    for the bytes of `input` and `content`, and descriptors: they must stay until the callback.  Any
    number may be submitted; more than the far side takes at once wait their turn.  *ID, where ID is
    not NULL, is what lr_cancel takes.  -1 only where the arguments are wrong, or there is no
-   memory.  */
+   memory.  The connection must have been opened with a loop: who else would call back?  Errors:
+   INVALID_VALUE (`loop`, `operation`, `callback`, or as the operation has it).  */
 int lr_submit (lr_connection *connection, const struct lr_request *request, lr_callback *callback,
                void *data, uint64_t *id, struct lr_error *error);
 
@@ -637,7 +646,7 @@ struct lr_spawn_args
                        there is no error output then */
   uint32_t rows;
   uint32_t columns;              /* of the terminal */
-  lr_process_callback *callback; /* NULL: none */
+  lr_process_callback *callback; /* NULL: none; needs a connection opened with a loop */
   void *data;
   uint32_t attach;        /* set of enum lr_attach */
   int32_t descriptors[3]; /* input, output, error; the loop neither closes them nor changes their
@@ -758,6 +767,7 @@ lr_result_sized () noexcept
 #define LR_QUERY_USER_ARGS(...) LR_ARGS_ (struct lr_query_user_args, __VA_ARGS__)
 #define LR_QUERY_GROUP_ARGS(...) LR_ARGS_ (struct lr_query_group_args, __VA_ARGS__)
 #define LR_GETENV_ARGS(...) LR_ARGS_ (struct lr_getenv_args, __VA_ARGS__)
+#define LR_PING_ARGS(...) LR_ARGS_ (struct lr_ping_args, __VA_ARGS__)
 #define LR_PUT_ARGS(...) LR_ARGS_ (struct lr_put_args, __VA_ARGS__)
 #define LR_GET_ARGS(...) LR_ARGS_ (struct lr_get_args, __VA_ARGS__)
 #define LR_SPAWN_ARGS(...) LR_ARGS_ (struct lr_spawn_args, __VA_ARGS__)
