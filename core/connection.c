@@ -670,12 +670,16 @@ refuse (struct lr_call *call, enum operation operation)
   connection_end_call (call);
 }
 
-/* The plain protocol has less to say than a session.  */
-static bool
-is_beyond_plain (const struct lr_call *call)
+/* What the plain protocol, or a connector's own function, has no word for; NULL: nothing.  */
+static const char *
+beyond_wholes (const struct lr_call *call, bool tunnelled)
 {
   const struct lr_run_args *run = call->operation == OPERATION_RUN ? call->args : NULL;
-  return run != NULL && (run->environment != NULL || run->unset != NULL || run->linger);
+  if (tunnelled && run != NULL && (run->environment != NULL || run->unset != NULL || run->linger))
+    return "the plain protocol carries neither environment nor linger";
+  if (call->transfer != NULL && call->transfer->sync)
+    return "the file can't be made to reach the disk (sync) this way";
+  return NULL;
 }
 
 /* CALL's turn has come.  */
@@ -703,10 +707,9 @@ start_call (struct lr_call *call)
       exchange_begin (connection->session, call);
       connection_flush_soon (connection);
     }
-  else if (tunnelled && is_beyond_plain (call))
+  else if (beyond_wholes (call, tunnelled) != NULL)
     {
-      lr_call_fail (call, LR_ERROR_UNSUPPORTED, 0, NULL,
-                    "the plain protocol carries neither environment nor linger");
+      lr_call_fail (call, LR_ERROR_UNSUPPORTED, 0, NULL, "%s", beyond_wholes (call, tunnelled));
       connection_end_call (call);
     }
   else if (call->transfer != NULL && call->transfer->put)
@@ -810,6 +813,8 @@ is_open (lr_connection *connection)
 {
   connection->opened = true;
   connection->phase = PHASE_OPEN;
+  if (connection->session != NULL)
+    session_release (connection->session);
   struct lr_call *call = connection->calls;
   while (call != NULL && call->next != NULL)
     call = call->next;
@@ -964,6 +969,8 @@ open_tunnel (lr_connection *connection, uint32_t lease, struct lr_error *error)
         nonce, lease, connection->log.function != NULL ? &logging_hooks : &quiet_hooks, connection);
   if (connection->buffer == NULL || (!connection->plain && connection->session == NULL))
     return error_no_memory (error);
+  if (connection->session != NULL)
+    session_hold (connection->session);
   int status =
       bootstrap_command (last_hop (connection), connection->plain ? NULL : nonce, &command, error);
   if (status == 0)
@@ -1002,8 +1009,11 @@ begin_opening (lr_connection *connection, const struct lr_open_args *args, struc
 {
   connection->timeout = args->timeout_ms == 0 ? DEFAULT_TIMEOUT : args->timeout_ms;
   connection->keep_alive = args->keep_alive_ms == 0 ? DEFAULT_KEEP_ALIVE : args->keep_alive_ms;
-  if (connection->keep_alive != LR_NEVER && connection->keep_alive > INT64_MAX / 4)
+  if (connection->keep_alive > INT64_MAX / 4)
     connection->keep_alive = LR_NEVER;
+  /* A lease is kept by being heard of.  */
+  if (args->lease > 0 && connection->keep_alive > args->lease * UINT64_C (1000) / 3)
+    connection->keep_alive = args->lease * UINT64_C (1000) / 3;
   if (connection->target.count > 1)
     return error_set (error, LR_ERROR_UNSUPPORTED,
                       "the target has %zu hops, and this version connects through one",
@@ -1128,6 +1138,7 @@ lr_open (lr_registry *registry, const struct lr_open_args *given, lr_connection 
     }
   while (!opening.done)
     loop_step (loop, LR_NEVER);
+  loop_settle (loop);
   if (opening.status != 0)
     {
       lr_close (connection);

@@ -516,8 +516,8 @@ loop_call_back (lr_loop *loop, void (*function) (void *context), void *context)
 }
 
 /* After a step the descriptor tells whether there is more to do at once.  */
-static void
-settle (lr_loop *loop)
+void
+loop_settle (lr_loop *loop)
 {
   bool more = loop->tasks.first != NULL || loop->notices.first != NULL;
   for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
@@ -538,7 +538,7 @@ int
 lr_loop_descriptor (lr_loop *loop)
 {
   loop->watched = true;
-  settle (loop);
+  loop_settle (loop);
   return loop->epoll;
 }
 
@@ -551,7 +551,7 @@ lr_loop_dispatch (lr_loop *loop, uint64_t timeout, struct lr_error *error)
     return -1;
   loop_step (loop, loop->notices.first == NULL ? timeout : 0);
   int count = deliver_notices (loop);
-  settle (loop);
+  loop_settle (loop);
   return count;
 }
 

@@ -78,6 +78,10 @@ void loop_remove_notice (lr_loop *loop, struct loop_call *notice);
 void loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *context),
                 void *context);
 
+/* After steps outside of lr_loop_dispatch: let the descriptor tell whether there is something to do
+   there.  */
+void loop_settle (lr_loop *loop);
+
 /* Do what there is to do, waiting up to TIMEOUT milliseconds for something.  Calls nothing of the
    application's.  */
 void loop_step (lr_loop *loop, uint64_t timeout);

@@ -217,7 +217,9 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
     case LR_OPERATION_RUN:
       call->input = args->run.input;
       call->output_limit = limit_or_default (args->run.output_limit);
-      call->patience = RUN_PATIENCE;
+      if (connection_tunnels (call->connection, OPERATION_RUN)
+          && connection_speaks_sessions (call->connection))
+        call->patience = RUN_PATIENCE;
       return true;
     case LR_OPERATION_UPLOAD:
       call->input = args->upload.content;
@@ -392,6 +394,7 @@ carry_out (lr_connection *connection, enum lr_operation operation, const void *g
       if (!completion.done)
         transfer_tell (call->transfer);
     }
+  loop_settle (loop);
   if (result != NULL)
     *result = completion.result;
   else

@@ -402,6 +402,7 @@ start (struct lr_process *process, lr_connection *connection, const struct lr_sp
   process->data = args->data;
   process->attach = args->attach;
   process->on_terminal = args->term != NULL;
+  process->input_closed = args->term == NULL && args->no_input;
   process->status = (struct lr_process_status) LR_PROCESS_STATUS ();
   process->name = strdup (args->command[0]);
   join (process, connection);
@@ -607,6 +608,15 @@ step (struct lr_process *process, uint64_t timeout)
   process->spilling = false;
 }
 
+/* The end of waiting.  */
+static int
+stop_waiting (const struct lr_process *process, int status)
+{
+  if (process->loop != NULL)
+    loop_settle (process->loop);
+  return status;
+}
+
 static int
 check_may_wait (const struct lr_process *process, struct lr_error *error)
 {
@@ -629,12 +639,13 @@ lr_process_wait (lr_process *process, uint64_t timeout, struct lr_process_status
         {
           if (status != NULL)
             export_status (process, status);
-          return error_set (error, LR_ERROR_TIMEOUT, "%s still runs after %llu milliseconds",
-                            process->name, (unsigned long long) timeout);
+          error_set (error, LR_ERROR_TIMEOUT, "%s still runs after %llu milliseconds",
+                     process->name, (unsigned long long) timeout);
+          return stop_waiting (process, -1);
         }
       step (process, due == INT64_MAX ? LR_NEVER : (uint64_t) left);
     }
-  return lr_process_get_status (process, status, error);
+  return stop_waiting (process, lr_process_get_status (process, status, error));
 }
 
 int
@@ -657,12 +668,12 @@ lr_process_read (lr_process *process, enum lr_stream stream, void *buffer, size_
           *got = have < size ? have : size;
           memcpy (buffer, data, *got);
           lr_process_consume (process, stream, *got);
-          return 0;
+          return stop_waiting (process, 0);
         }
       if (process->error != NULL)
-        return lr_process_get_status (process, NULL, error);
+        return stop_waiting (process, lr_process_get_status (process, NULL, error));
       if (output_of (process, stream)->ended)
-        return 0;
+        return stop_waiting (process, 0);
       step (process, LR_NEVER);
     }
 }
@@ -678,12 +689,12 @@ lr_process_write (lr_process *process, const void *data, size_t size, struct lr_
   for (;;)
     {
       if (process->error != NULL)
-        return lr_process_get_status (process, NULL, error);
+        return stop_waiting (process, lr_process_get_status (process, NULL, error));
       size_t taken = lr_process_offer (process, rest, size);
       rest += taken;
       size -= taken;
       if (size == 0)
-        return 0;
+        return stop_waiting (process, 0);
       step (process, LR_NEVER);
     }
 }

@@ -57,7 +57,7 @@ struct session_channel
   bool sending;
   struct stream streams[FRAME_STREAM_COUNT];
 
-  char *request; /* owned: the frame, until it is sent */
+  char *request; /* owned: its frames, until they are sent */
   size_t request_size;
   enum packet_id request_id;
 };
@@ -86,6 +86,7 @@ struct session
   char *nonce; /* owned */
   uint32_t lease;
   bool open;
+  bool held; /* no request is sent yet */
   bool no_memory;
 
   char noise[LINE_MAX_SIZE + 1]; /* the end of what came before the banner */
@@ -239,12 +240,6 @@ send_control (struct session *session, uint32_t channel, const struct packet *pa
   frame_encode (channel, packet, emit, session);
 }
 
-void
-session_send (struct session_channel *channel, const struct packet *packet)
-{
-  if (channel->number != 0)
-    send_control (channel->session, channel->number, packet);
-}
 
 void
 session_check_alive (struct session *session)
@@ -288,8 +283,24 @@ static bool
 may_start (const struct session *session, enum session_class class)
 {
   unsigned kept = class == SESSION_SHORT || session->limit <= 2 * PLACES_KEPT ? 0 : PLACES_KEPT;
-  return session->open && session->count < session->limit
+  return session->open && !session->held && session->count < session->limit
          && (class == SESSION_SHORT || session->lasting + kept < session->limit);
+}
+
+/* Write the channel's number into each of the frames that have waited.  */
+static void
+number_frames (struct session_channel *channel)
+{
+  for (size_t i = 0; i < channel->request_size;)
+    {
+      const unsigned char *frame = (const unsigned char *) channel->request + i;
+      size_t length = (size_t) frame[0] << 24 | (size_t) frame[1] << 16 | (size_t) frame[2] << 8
+                      | (size_t) frame[3];
+      for (int j = 0; j < 4; j++)
+        channel->request[i + 4 + (size_t) j] =
+            (char) (unsigned char) (channel->number >> (8 * (3 - j)));
+      i += 4 + length;
+    }
 }
 
 /* Its request goes out.  */
@@ -298,8 +309,7 @@ start_channel (struct session_channel *channel)
 {
   struct session *session = channel->session;
   channel->number = ++session->last_number;
-  for (int i = 0; i < 4; i++)
-    channel->request[4 + i] = (char) (unsigned char) (channel->number >> (8 * (3 - i)));
+  number_frames (channel);
   log_packet (session, '>', channel->number, channel->request_id);
   append (session, &session->control, channel->request, channel->request_size);
   free (channel->request);
@@ -319,7 +329,7 @@ start_waiting (struct session *session)
   struct session_channel **place = &session->first_waiting;
   struct session_channel *last = NULL;
   /* In turn, but for lasting ones that no place is left for.  */
-  while (*place != NULL && session->open && session->count < session->limit)
+  while (*place != NULL && session->open && !session->held && session->count < session->limit)
     {
       struct session_channel *channel = *place;
       if (may_start (session, channel->class))
@@ -346,6 +356,28 @@ keep_request (void *context, const char *data, uint64_t size)
   append (channel->session, &buffer, data, (size_t) size);
   channel->request = buffer.data;
   channel->request_size = buffer.end;
+}
+
+void
+session_send (struct session_channel *channel, const struct packet *packet)
+{
+  if (channel->number != 0)
+    send_control (channel->session, channel->number, packet);
+  else
+    frame_encode (0, packet, keep_request, channel);
+}
+
+void
+session_hold (struct session *session)
+{
+  session->held = true;
+}
+
+void
+session_release (struct session *session)
+{
+  session->held = false;
+  start_waiting (session);
 }
 
 static int
@@ -542,7 +574,7 @@ session_has_input (struct session_channel *channel)
 {
   struct session *session = channel->session;
   const struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
-  if (channel->sending || channel->number == 0 || stream->ended || channel->owner == NULL
+  if (channel->kind->input == NULL || channel->sending || channel->number == 0 || stream->ended || channel->owner == NULL
       || stream->credit == 0)
     return;
   channel->sending = true;

@@ -70,7 +70,11 @@ struct session_channel *session_open (struct session *session, const struct sess
 /* OWNER wants nothing more of CHANNEL: what is asked for there is taken back.  */
 void session_abandon (struct session_channel *channel);
 
-/* Send PACKET, a Signal or Resize, on CHANNEL.  */
+/* Send no requests until session_release, also when the banner has come.  */
+void session_hold (struct session *session);
+void session_release (struct session *session);
+
+/* Send PACKET, a Signal or Resize, on CHANNEL, behind its request.  */
 void session_send (struct session_channel *channel, const struct packet *packet);
 
 /* SIZE bytes of what came on STREAM are done with.  */

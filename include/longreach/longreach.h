@@ -213,7 +213,8 @@ struct lr_open_args
 {
   uint32_t size;
   uint32_t lease; /* seconds of silence after which the far side takes this end for gone, and ends
-                     what it does for it; 0: never */
+                     what it does for it; 0: never.  It is heard of in time while the loop runs: who
+                     makes blocking calls must not pause for so long between them */
   const char *url;
   const char *const *options; /* "NAME=VALUE", ended by NULL, for the last hop; not
                                  percent-decoded.  NULL: none */
@@ -493,7 +494,8 @@ struct lr_ping_args
    protocol=plain, it goes through memory.)  */
 
 /* Is told now and then how far a transfer is: DONE of TOTAL bytes; TOTAL is LR_SIZE_UNKNOWN where
-   nobody knows.  A callback, so the rules for those hold; of a blocking call it runs in there.  */
+   nobody knows.  A callback, so the rules for those hold; of a blocking call it runs in there, and
+   must not close the connection.  */
 typedef void lr_progress (void *data, uint64_t done, uint64_t total);
 #define LR_SIZE_UNKNOWN UINT64_MAX
 
@@ -654,8 +656,10 @@ struct lr_spawn_args
 };
 
 /* Start a command.  It does not wait: that the command can't be started is told later, as an error
-   of lr_process_get_status.  Free *RESULT with lr_process_free. Errors: UNSUPPORTED, the connection
-   has no sessions; INVALID_VALUE.  */
+   of lr_process_get_status.  Free *RESULT with lr_process_free.
+
+   Errors: UNSUPPORTED, the connection has no sessions; INVALID_VALUE; REMOTE_OS (EAGAIN), as much
+   is under way as the far side takes; IO.  */
 int lr_spawn (lr_connection *connection, const struct lr_spawn_args *args, lr_process **result,
               struct lr_error *error);
 
