@@ -53,6 +53,8 @@ struct session_channel
   enum session_class class;
   uint32_t number;                      /* 0: its request waits */
   struct session_channel *next;         /* in its bucket; or in the queue of those that wait */
+  struct session_channel *previous;     /* in that queue */
+  uint64_t turn;                        /* its place among all that have waited */
   struct session_channel *next_sending; /* round the channels that have input */
   bool sending;
   struct stream streams[FRAME_STREAM_COUNT];
@@ -60,6 +62,12 @@ struct session_channel
   char *request; /* owned: its frames, until they are sent */
   size_t request_size;
   enum packet_id request_id;
+};
+
+/* Channels that wait, in turn.  */
+struct queue
+{
+  struct session_channel *first, *last;
 };
 
 /* Bytes that wait to be sent.  */
@@ -95,7 +103,8 @@ struct session
 
   struct frame_decoder decoder;
   struct session_channel *buckets[BUCKETS];
-  struct session_channel *first_waiting, *last_waiting;
+  struct queue waiting[2]; /* short requests; all others */
+  uint64_t last_turn;
   uint32_t last_number;
   unsigned limit;   /* channels that may be open */
   unsigned count;   /* that are */
@@ -111,8 +120,6 @@ struct session
   int64_t data_time;      /* milliseconds that this one has taken */
   char scratch[FRAME_DATA_MAX];
 };
-
-static void start_waiting (struct session *session);
 
 /* ---- making and freeing ---- */
 
@@ -156,12 +163,13 @@ session_free (struct session *session)
         next = channel->next;
         free_channel (channel);
       }
-  for (struct session_channel *channel = session->first_waiting, *next; channel != NULL;
-       channel = next)
-    {
-      next = channel->next;
-      free_channel (channel);
-    }
+  for (int i = 0; i < 2; i++)
+    for (struct session_channel *channel = session->waiting[i].first, *next; channel != NULL;
+         channel = next)
+      {
+        next = channel->next;
+        free_channel (channel);
+      }
   frame_decoder_free (&session->decoder);
   free (session->control.data);
   free (session->nonce);
@@ -239,7 +247,6 @@ send_control (struct session *session, uint32_t channel, const struct packet *pa
   log_packet (session, '>', channel, packet->id);
   frame_encode (channel, packet, emit, session);
 }
-
 
 void
 session_check_alive (struct session *session)
@@ -323,28 +330,77 @@ start_channel (struct session_channel *channel)
     session_has_input (channel);
 }
 
+/* ---- waiting ---- */
+
+static struct queue *
+queue_of (struct session_channel *channel)
+{
+  return &channel->session->waiting[channel->class == SESSION_SHORT ? 0 : 1];
+}
+
+static void
+join_queue (struct session_channel *channel)
+{
+  struct queue *queue = queue_of (channel);
+  channel->turn = ++channel->session->last_turn;
+  channel->next = NULL;
+  channel->previous = queue->last;
+  if (queue->last == NULL)
+    queue->first = channel;
+  else
+    queue->last->next = channel;
+  queue->last = channel;
+}
+
+static void
+leave_queue (struct session_channel *channel)
+{
+  struct queue *queue = queue_of (channel);
+  if (channel->previous == NULL)
+    queue->first = channel->next;
+  else
+    channel->previous->next = channel->next;
+  if (channel->next == NULL)
+    queue->last = channel->previous;
+  else
+    channel->next->previous = channel->previous;
+}
+
+/* Of two, either NULL, the one that has waited longer.  */
+static struct session_channel *
+earlier (struct session_channel *a, struct session_channel *b)
+{
+  return b == NULL || (a != NULL && a->turn < b->turn) ? a : b;
+}
+
+static struct session_channel *
+first_waiting (const struct session *session)
+{
+  return earlier (session->waiting[0].first, session->waiting[1].first);
+}
+
+/* The first that may start: all in turn, but for lasting ones that no place is left for.  */
+static struct session_channel *
+next_to_start (const struct session *session)
+{
+  struct session_channel *able[2];
+  for (int i = 0; i < 2; i++)
+    {
+      struct session_channel *first = session->waiting[i].first;
+      able[i] = first != NULL && may_start (session, first->class) ? first : NULL;
+    }
+  return earlier (able[0], able[1]);
+}
+
 static void
 start_waiting (struct session *session)
 {
-  struct session_channel **place = &session->first_waiting;
-  struct session_channel *last = NULL;
-  /* In turn, but for lasting ones that no place is left for.  */
-  while (*place != NULL && session->open && !session->held && session->count < session->limit)
+  struct session_channel *channel;
+  while ((channel = next_to_start (session)) != NULL)
     {
-      struct session_channel *channel = *place;
-      if (may_start (session, channel->class))
-        {
-          *place = channel->next;
-          start_channel (channel);
-        }
-      else
-        {
-          last = channel;
-          place = &channel->next;
-        }
+      leave_queue (channel);
+      start_channel (channel);
     }
-  if (*place == NULL)
-    session->last_waiting = last;
 }
 
 /* Keep the frame of a request that waits.  */
@@ -392,7 +448,9 @@ struct session_channel *
 session_open (struct session *session, const struct session_kind *kind, void *owner,
               enum session_class class, const struct packet *packet, struct lr_error *error)
 {
-  if (class == SESSION_IMMEDIATE && session->open && !may_start (session, class))
+  /* A place that has just got free is that of who waits.  */
+  if (class == SESSION_IMMEDIATE && session->open && !session->held
+      && (!may_start (session, class) || first_waiting (session) != NULL))
     {
       error_set_errno (error, LR_ERROR_REMOTE_OS, EAGAIN,
                        "%u requests are under way on this connection, which is as many as it takes",
@@ -425,17 +483,8 @@ session_open (struct session *session, const struct session_kind *kind, void *ow
       free_channel (channel);
       return NULL;
     }
-  if (may_start (session, class) && session->first_waiting == NULL)
-    start_channel (channel);
-  else
-    {
-      if (session->last_waiting == NULL)
-        session->first_waiting = channel;
-      else
-        session->last_waiting->next = channel;
-      session->last_waiting = channel;
-      start_waiting (session);
-    }
+  join_queue (channel);
+  start_waiting (session);
   return channel;
 }
 
@@ -467,28 +516,28 @@ stop_sending (struct session_channel *channel)
   channel->sending = false;
 }
 
+static void
+leave_bucket (struct session_channel *channel)
+{
+  struct session *session = channel->session;
+  struct session_channel **place = bucket_of (session, channel->number);
+  while (*place != channel)
+    place = &(*place)->next;
+  *place = channel->next;
+  session->count--;
+  if (channel->class != SESSION_SHORT)
+    session->lasting--;
+}
+
 /* Its final packet has come, or it never was sent.  */
 static void
 remove_channel (struct session_channel *channel)
 {
   struct session *session = channel->session;
-  struct session_channel **place =
-      channel->number == 0 ? &session->first_waiting : bucket_of (session, channel->number);
-  struct session_channel *before = NULL;
-  while (*place != channel)
-    {
-      before = *place;
-      place = &(*place)->next;
-    }
-  *place = channel->next;
   if (channel->number == 0)
-    session->last_waiting = channel->next == NULL ? before : session->last_waiting;
+    leave_queue (channel);
   else
-    {
-      session->count--;
-      if (channel->class != SESSION_SHORT)
-        session->lasting--;
-    }
+    leave_bucket (channel);
   for (int i = 1; i < FRAME_STREAM_COUNT; i++)
     session->windows -= channel->streams[i].window - FRAME_WINDOW_INITIAL;
   stop_sending (channel);
@@ -514,23 +563,26 @@ session_abandon (struct session_channel *channel)
     }
 }
 
+static void
+fail_channel (struct session_channel *channel, const struct lr_error *error)
+{
+  const struct session_kind *kind = channel->kind;
+  void *owner = channel->owner;
+  remove_channel (channel);
+  if (owner != NULL)
+    kind->failed (owner, error);
+}
+
 void
 session_fail (struct session *session, const struct lr_error *error)
 {
   session->open = false;
-  for (int i = 0; i <= BUCKETS; i++)
-    for (;;)
-      {
-        struct session_channel *channel =
-            i < BUCKETS ? session->buckets[i] : session->first_waiting;
-        if (channel == NULL)
-          break;
-        const struct session_kind *kind = channel->kind;
-        void *owner = channel->owner;
-        remove_channel (channel);
-        if (owner != NULL)
-          kind->failed (owner, error);
-      }
+  for (int i = 0; i < BUCKETS; i++)
+    while (session->buckets[i] != NULL)
+      /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it leaves its bucket before it is freed */
+      fail_channel (session->buckets[i], error);
+  while (first_waiting (session) != NULL)
+    fail_channel (first_waiting (session), error);
 }
 
 /* ---- windows ---- */
@@ -574,8 +626,8 @@ session_has_input (struct session_channel *channel)
 {
   struct session *session = channel->session;
   const struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
-  if (channel->kind->input == NULL || channel->sending || channel->number == 0 || stream->ended || channel->owner == NULL
-      || stream->credit == 0)
+  if (channel->kind->input == NULL || channel->sending || channel->number == 0 || stream->ended
+      || channel->owner == NULL || stream->credit == 0)
     return;
   channel->sending = true;
   channel->next_sending = NULL;
@@ -768,7 +820,9 @@ keep_noise (struct session *session, const char *data, size_t size)
           size = LINE_MAX_SIZE / 2;
         }
     }
-  memcpy (session->noise + session->noise_size, data, size);
+  /* A NUL would hide what is behind it.  */
+  for (size_t i = 0; i < size; i++)
+    session->noise[session->noise_size + i] = (char) (data[i] == '\0' ? ' ' : data[i]);
   session->noise_size += size;
   session->noise[session->noise_size] = '\0';
 }
@@ -781,24 +835,21 @@ take_line (struct session *session, const char *data, size_t size, bool *fine, c
 {
   const char *newline = memchr (data, '\n', size);
   size_t taken = newline == NULL ? size : (size_t) (newline - data) + 1;
-  size_t step = taken;
-  /* A NUL would hide what is behind it.  */
-  for (size_t done = 0; done < taken; done += step)
+  for (size_t done = 0, step; done < taken; done += step)
     {
       step = taken - done < FRAME_BANNER_MAX ? taken - done : FRAME_BANNER_MAX;
       keep_noise (session, data + done, step);
     }
-  for (size_t i = 0; i < session->noise_size; i++)
-    if (session->noise[i] == '\0')
-      session->noise[i] = ' ';
   if (newline != NULL)
     {
-      char line[LINE_MAX_SIZE + 1];
-      memcpy (line, session->noise, session->noise_size);
-      line[session->noise_size - 1] = '\0';
-      char *last = strrchr (line, '\n');
-      enum banner banner =
-          parse_banner (session, last == NULL ? line : last + 1, problem, problem_size);
+      char line[LINE_MAX_SIZE];
+      size_t length = session->noise_size - 1;
+      const char *before = memrchr (session->noise, '\n', length);
+      const char *start = before == NULL ? session->noise : before + 1;
+      length -= (size_t) (start - session->noise);
+      memcpy (line, start, length);
+      line[length] = '\0';
+      enum banner banner = parse_banner (session, line, problem, problem_size);
       *fine = banner != BANNER_WRONG;
       session->open = banner == BANNER_FOUND;
     }
