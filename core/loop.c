@@ -34,6 +34,7 @@ struct lr_loop
   bool rang;               /* there may be timers that have expired */
   bool watched;            /* somebody waits for the descriptor himself */
   bool woken;              /* the eventfd has been written to, and not read */
+  bool woken_up;           /* it was read, and lr_loop_dispatch has not returned since */
 
   struct epoll_event events[EVENTS_MAX]; /* what is being delivered */
   int event_count;
@@ -429,6 +430,7 @@ take_posted (lr_loop *loop)
   ssize_t ignored = read (loop->wake, &count, sizeof count);
   (void) ignored;
   loop->woken = false;
+  loop->woken_up = true;
   pthread_mutex_lock (&loop->lock);
   struct call_queue posted = loop->posted;
   loop->posted = (struct call_queue){ NULL, NULL, 0 };
@@ -519,7 +521,7 @@ loop_call_back (lr_loop *loop, void (*function) (void *context), void *context)
 void
 loop_settle (lr_loop *loop)
 {
-  bool more = loop->tasks.first != NULL || loop->notices.first != NULL;
+  bool more = loop->tasks.first != NULL || loop->notices.first != NULL || loop->woken_up;
   for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
     more = more || watch->events != 0;
   if (more)
@@ -549,8 +551,10 @@ lr_loop_dispatch (lr_loop *loop, uint64_t timeout, struct lr_error *error)
   error = error_begin (error, &local);
   if (loop_check_may_wait (loop, error) != 0)
     return -1;
-  loop_step (loop, loop->notices.first == NULL ? timeout : 0);
+  /* A blocking call may have taken what was to wake this one.  */
+  loop_step (loop, loop->notices.first == NULL && !loop->woken_up ? timeout : 0);
   int count = deliver_notices (loop);
+  loop->woken_up = false;
   loop_settle (loop);
   return count;
 }
