@@ -346,7 +346,6 @@ sent (lr_connection *connection, size_t size)
   else
     plain_client_sent (&connection->client, size);
   connection->sent_at = now;
-  note_life (connection);
 }
 
 static void
@@ -449,7 +448,17 @@ receive_some (void *context)
     connection_flush_soon (connection);
 }
 
-static const struct transport_hooks transport_hooks = { receive_some, flush, transport_has_ended };
+/* Somebody has read what was in the way: that too is a sign of life.  That bytes were taken at all
+   is none; a pipe takes them.  */
+static void
+go_on_sending (void *context)
+{
+  note_life (context);
+  flush (context);
+}
+
+static const struct transport_hooks transport_hooks = { receive_some, go_on_sending,
+                                                        transport_has_ended };
 
 /* ---- signs of life ---- */
 
