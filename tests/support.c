@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[64];
@@ -106,15 +108,16 @@ read_file (const char *path, size_t *size)
 
 /* With the protocol that LR_TEST_PROTOCOL names, so that the same suite can test both.  */
 static lr_connection *
-open_url (const char *url)
+open_url (lr_loop *loop, const char *url, const char *const *options)
 {
   struct lr_error error;
   char option[64];
   lr_connection *connection = NULL;
   const char *protocol = getenv ("LR_TEST_PROTOCOL");
-  const char *const options[] = { option, NULL };
+  const char *const own_options[] = { option, NULL };
   snprintf (option, sizeof option, "protocol=%s", protocol == NULL ? "session" : protocol);
-  struct lr_open_args args = LR_OPEN_ARGS (.url = url, .options = options);
+  struct lr_open_args args =
+      LR_OPEN_ARGS (.url = url, .loop = loop, .options = options != NULL ? options : own_options);
   cr_assert_eq (lr_open (NULL, &args, &connection, &error), 0, "%s", error.message);
   return connection;
 }
@@ -122,13 +125,15 @@ open_url (const char *url)
 lr_connection *
 open_local (void)
 {
-  return open_url ("local:");
+  return open_url (NULL, "local:", NULL);
 }
 
-lr_connection *
-open_local_as (uid_t uid, gid_t gid)
+/* The URL of a copy of the dispatcher that runs as somebody else.  */
+static const char *
+url_as (uid_t uid, gid_t gid)
 {
-  char original[512], url[1024];
+  static char url[1024];
+  char original[512];
   size_t size;
   const char *copy = path_in ("dispatcher-copy");
   const char *built = getenv ("LONGREACH_DISPATCHER_DIR");
@@ -141,7 +146,25 @@ open_local_as (uid_t uid, gid_t gid)
   snprintf (url, sizeof url,
             "local:user?dispatcher=setpriv --reuid %u --regid %u --clear-groups %s", uid, gid,
             copy);
-  return open_url (url);
+  return url;
+}
+
+lr_connection *
+open_local_as (uid_t uid, gid_t gid)
+{
+  return open_url (NULL, url_as (uid, gid), NULL);
+}
+
+const char *
+local_url (void)
+{
+  return is_ordinary () ? url_as (ORDINARY_ID, ORDINARY_ID) : "local:";
+}
+
+lr_connection *
+open_on (lr_loop *loop, const char *const *options)
+{
+  return open_url (loop, local_url (), options);
 }
 
 void
@@ -203,28 +226,194 @@ free_finished (struct finished *finished)
 }
 
 int
-count_descriptors (void)
+count_descriptors_of (pid_t pid)
 {
+  char path[64];
   int count = 0;
-  DIR *stream = opendir ("/proc/self/fd");
+  snprintf (path, sizeof path, "/proc/%d/fd", (int) pid);
+  DIR *stream = opendir (path);
   cr_assert_not_null (stream);
   while (readdir (stream) != NULL)
     count++;
   closedir (stream);
-  return count - 3; /* ".", ".." and the stream's own */
+  return count - 2; /* "." and ".." */
 }
 
 int
-count_children (void)
+count_descriptors (void)
+{
+  return count_descriptors_of (getpid ()) - 1; /* the stream's own */
+}
+
+int
+count_children_of (pid_t pid)
 {
   char path[64];
   int count = 0;
-  snprintf (path, sizeof path, "/proc/self/task/%d/children", (int) getpid ());
+  snprintf (path, sizeof path, "/proc/%d/task/%d/children", (int) pid, (int) pid);
   char *list = read_file (path, NULL);
   for (char *word = strtok (list, " "); word != NULL; word = strtok (NULL, " "))
     count++;
   free (list);
   return count;
+}
+
+int
+count_children (void)
+{
+  return count_children_of (getpid ());
+}
+
+int64_t
+now_ms (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+wait_a_moment (int64_t since, const char *what)
+{
+  cr_assert_lt (now_ms () - since, 30000, "in vain: %s", what);
+  poll (NULL, 0, 5);
+}
+
+bool
+is_running (pid_t pid)
+{
+  char path[64], state = 'X';
+  snprintf (path, sizeof path, "/proc/%d/stat", (int) pid);
+  FILE *file = fopen (path, "re");
+  if (file == NULL)
+    return false;
+  if (fscanf (file, "%*d (%*[^)]) %c", &state) != 1)
+    state = 'X';
+  fclose (file);
+  return state != 'Z' && state != 'X';
+}
+
+void
+wait_until_gone (pid_t pid)
+{
+  for (int64_t since = now_ms (); is_running (pid);)
+    wait_a_moment (since, "a process goes on");
+}
+
+static bool
+has_word (const char *pid, const char *text)
+{
+  char path[300];
+  size_t size;
+  bool found = false;
+  snprintf (path, sizeof path, "/proc/%s/cmdline", pid);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  /* The process may end at any moment.  */
+  char words[8192];
+  ssize_t got = read (fd, words, sizeof words - 1);
+  close (fd);
+  size = got < 0 ? 0 : (size_t) got;
+  words[size] = '\0';
+  for (char *word = words; word < words + size && !found; word += strlen (word) + 1)
+    found = strstr (word, text) != NULL;
+  return found;
+}
+
+/* Send SIGNAL, or 0, to those that have TEXT among their words.  Returns how many there are.  */
+static int
+signal_processes (const char *text, int signal)
+{
+  int count = 0;
+  DIR *stream = opendir ("/proc");
+  cr_assert_not_null (stream);
+  for (const struct dirent *entry; (entry = readdir (stream)) != NULL;)
+    if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && has_word (entry->d_name, text))
+      {
+        kill ((pid_t) strtol (entry->d_name, NULL, 10), signal);
+        count++;
+      }
+  closedir (stream);
+  return count;
+}
+
+int
+count_processes (const char *text)
+{
+  return signal_processes (text, 0);
+}
+
+void
+wait_for_processes (const char *text, int count)
+{
+  for (int64_t since = now_ms (); count_processes (text) != count;)
+    wait_a_moment (since, text);
+}
+
+const char *
+endless (void)
+{
+  static char seconds[32];
+  snprintf (seconds, sizeof seconds, "86400.%07d1", (int) getpid ());
+  return seconds;
+}
+
+void
+end_endless (void)
+{
+  signal_processes (endless (), SIGKILL);
+}
+
+pid_t
+dispatcher_of (lr_connection *connection)
+{
+  static const char *const command[] = { "sh", "-c", "echo $PPID", NULL };
+  struct lr_error error;
+  struct lr_run_result *result;
+  struct lr_run_args args = LR_RUN_ARGS (.command = command);
+  cr_assert_eq (lr_run (connection, &args, &result, &error), 0, "%s", error.message);
+  pid_t pid = (pid_t) strtol (result->stdout_bytes.data, NULL, 10);
+  cr_assert_gt (pid, 1);
+  lr_free (result);
+  return pid;
+}
+
+long
+peak_memory (pid_t pid)
+{
+  char path[64];
+  snprintf (path, sizeof path, "/proc/%d/status", (int) (pid == 0 ? getpid () : pid));
+  char *text = read_file (path, NULL);
+  const char *line = strstr (text, "VmHWM:");
+  cr_assert_not_null (line);
+  long size = strtol (line + 6, NULL, 10);
+  free (text);
+  return size;
+}
+
+void
+forget_peak (pid_t pid)
+{
+  char path[64];
+  snprintf (path, sizeof path, "/proc/%d/clear_refs", (int) (pid == 0 ? getpid () : pid));
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  if (fd >= 0)
+    {
+      ssize_t ignored = write (fd, "5", 1);
+      (void) ignored;
+      close (fd);
+    }
+}
+
+bool
+memory_is_distorted (void)
+{
+  char *maps = read_file ("/proc/self/maps", NULL);
+  bool distorted = strstr (maps, "libasan") != NULL || strstr (maps, "vgpreload") != NULL
+                   || strstr (maps, "valgrind") != NULL;
+  free (maps);
+  return distorted;
 }
 
 size_t
@@ -331,6 +520,7 @@ undo_mounts (void)
 }
 
 static lr_connection *body_connection;
+static lr_loop *body_loop;
 static bool ordinary;
 
 bool
@@ -425,6 +615,121 @@ with_ordinary_dispatcher (connected_body *body)
   ordinary = true;
   cr_assert_eq (chown (path_in ("site"), ORDINARY_ID, ORDINARY_ID), 0);
   with_connection (open_local_as (ORDINARY_ID, ORDINARY_ID), body);
+}
+
+/* ---- what is submitted ---- */
+
+static int answers; /* that have come */
+static bool dispatching;
+
+lr_loop *
+loop_of_test (void)
+{
+  return body_loop;
+}
+
+static void
+with_loop (connected_body *body)
+{
+  struct lr_error error;
+  int descriptors = count_descriptors ();
+  cr_assert_eq (lr_loop_new (&body_loop, &error), 0, "%s", error.message);
+  with_connection (open_on (body_loop, NULL), body);
+  dispatching = true;
+  lr_loop_free (body_loop);
+  dispatching = false;
+  body_loop = NULL;
+  cr_expect_eq (count_descriptors (), descriptors, "descriptors are left open");
+  cr_expect_eq (count_children (), 0, "children are left");
+}
+
+void
+with_own_loop (connected_body *body)
+{
+  with_loop (body);
+}
+
+void
+with_ordinary_loop (connected_body *body)
+{
+  need_root ();
+  ordinary = true;
+  cr_assert_eq (chown (path_in ("site"), ORDINARY_ID, ORDINARY_ID), 0);
+  with_loop (body);
+}
+
+void
+take_answer (void *data, int status, void *result, const struct lr_error *error)
+{
+  struct outcome *answer = data;
+  cr_expect (dispatching, "a callback ran outside of lr_loop_dispatch");
+  cr_expect_eq ((status == 0), (error == NULL), "an error with success, or none with failure");
+  cr_expect_eq (answer->count, 0, "a callback ran twice");
+  answer->count++;
+  answer->order = ++answers;
+  answer->status = status;
+  answer->result = result;
+  if (error != NULL)
+    answer->error = *error;
+}
+
+int
+dispatch (lr_loop *loop, uint64_t timeout)
+{
+  struct lr_error error;
+  dispatching = true;
+  int count = lr_loop_dispatch (loop, timeout, &error);
+  dispatching = false;
+  cr_assert_geq (count, 0, "%s", error.message);
+  return count;
+}
+
+void
+dispatch_until (lr_loop *loop, const struct outcome *answer)
+{
+  int64_t since = now_ms ();
+  while (answer->count == 0)
+    {
+      dispatch (loop, 1000);
+      cr_assert_lt (now_ms () - since, 40000, "an answer never came");
+    }
+}
+
+void
+dispatch_for (lr_loop *loop, uint64_t milliseconds)
+{
+  for (int64_t end = now_ms () + (int64_t) milliseconds, left; (left = end - now_ms ()) > 0;)
+    dispatch (loop, (uint64_t) left);
+}
+
+uint64_t
+submit (lr_connection *connection, enum lr_operation operation, const void *args,
+        struct outcome *answer)
+{
+  struct lr_error error;
+  uint64_t id = 0;
+  struct lr_request request = LR_REQUEST (.operation = operation, .args = args);
+  *answer = (struct outcome){ .count = 0 };
+  cr_assert_eq (lr_submit (connection, &request, take_answer, answer, &id, &error), 0, "%s",
+                error.message);
+  cr_expect_neq (id, 0);
+  return id;
+}
+
+void
+expect_success (const struct outcome *answer, const char *what)
+{
+  cr_expect_eq (answer->count, 1, "%s: %d answers", what, answer->count);
+  cr_expect_eq (answer->status, 0, "%s: %s", what, answer->error.message);
+}
+
+void
+expect_answer_kind (const struct outcome *answer, enum lr_error_kind kind, const char *what)
+{
+  cr_expect_eq (answer->count, 1, "%s: %d answers", what, answer->count);
+  cr_expect_eq (answer->status, -1, "%s: it has not failed", what);
+  cr_expect_eq (answer->error.kind, kind, "%s: it is %s: %s", what,
+                lr_error_kind_name (answer->error.kind), answer->error.message);
 }
 
 const char *

@@ -29,6 +29,13 @@ char *read_file (const char *path, size_t *size);
 lr_connection *open_local (void);
 lr_connection *open_local_as (uid_t uid, gid_t gid);
 
+/* Open it on LOOP; as the ordinary user where is_ordinary says so.  OPTIONS is ended by NULL, and
+   NULL is the protocol that LR_TEST_PROTOCOL names.  */
+lr_connection *open_on (lr_loop *loop, const char *const *options);
+
+/* The URL by which that is done.  */
+const char *local_url (void);
+
 /* Leave this test out.  Criterion then calls no .fini: what it has opened and made is removed
    here.  */
 void skip_test (const char *why);
@@ -57,6 +64,40 @@ void free_finished (struct finished *finished);
 /* Descriptors this process has open; children it has, running or not.  */
 int count_descriptors (void);
 int count_children (void);
+
+/* Milliseconds of the monotonic clock.  */
+int64_t now_ms (void);
+
+/* Wait a moment between two looks at what only another process can change.  Fails the test when
+   SINCE, from now_ms, is too long ago.  */
+void wait_a_moment (int64_t since, const char *what);
+
+/* Whether process PID is there and not a zombie; wait until it isn't.  */
+bool is_running (pid_t pid);
+void wait_until_gone (pid_t pid);
+
+/* How many running processes have TEXT among the words of their command line.  */
+int count_processes (const char *text);
+void wait_for_processes (const char *text, int count);
+
+/* What sleep takes for a day, in words that no other test uses: to be counted by.  */
+const char *endless (void);
+
+/* Kill those that nobody else can end any more: their dispatcher was killed.  */
+void end_endless (void);
+
+/* The dispatcher behind CONNECTION, which must speak sessions; its children; the descriptors it has
+   open.  */
+pid_t dispatcher_of (lr_connection *connection);
+int count_children_of (pid_t pid);
+int count_descriptors_of (pid_t pid);
+
+/* The most memory that PID (0: this process) has held since the last forget_peak, in KiB.  */
+long peak_memory (pid_t pid);
+void forget_peak (pid_t pid);
+
+/* Whether sanitizers or valgrind are at work, whose memory is not the program's.  */
+bool memory_is_distorted (void);
 
 /* How many bytes the bulk tests move: 1 GiB, or what LR_BULK_BYTES says (sanitizers are slow).  */
 size_t bulk_size (void);
@@ -130,6 +171,51 @@ const char *in_work (const char *name);
     with_ordinary_dispatcher (suite##_##name);                                                     \
   }                                                                                                \
   TEST_AS_SELF (suite, name)
+
+/* ---- what is submitted ----
+
+   The same on a loop, which loop_of_test gives.  After it everything is closed, and no descriptor
+   and no child is left.  */
+
+void with_own_loop (connected_body *body);
+void with_ordinary_loop (connected_body *body);
+lr_loop *loop_of_test (void);
+
+#define TEST_ON_LOOP(suite, name) TEST_WITH (suite, name, with_own_loop)
+#define TEST_ON_LOOP_AS_BOTH(suite, name)                                                          \
+  static connected_body suite##_##name;                                                            \
+  Test (suite, name##_for_an_ordinary_user, .init = begin_work, .fini = end_work)                  \
+  {                                                                                                \
+    with_ordinary_loop (suite##_##name);                                                           \
+  }                                                                                                \
+  TEST_ON_LOOP (suite, name)
+
+/* What a callback was told.  Zero before.  */
+struct outcome
+{
+  int count; /* how often it was called */
+  int order; /* among all answers of this test, from 1 */
+  int status;
+  void *result;
+  struct lr_error error;
+};
+
+/* The callback; DATA is a struct outcome.  It expects to be called from dispatch alone.  */
+void take_answer (void *data, int status, void *result, const struct lr_error *error);
+
+/* lr_loop_dispatch once, expecting no error; until ANSWER has come; while nothing happens for
+   MILLISECONDS.  */
+int dispatch (lr_loop *loop, uint64_t timeout);
+void dispatch_until (lr_loop *loop, const struct outcome *answer);
+void dispatch_for (lr_loop *loop, uint64_t milliseconds);
+
+/* lr_submit with take_answer, expected to be accepted.  Returns the id.  */
+uint64_t submit (lr_connection *connection, enum lr_operation operation, const void *args,
+                 struct outcome *answer);
+
+/* Expect that ANSWER has come, once, with success; or as KIND.  */
+void expect_success (const struct outcome *answer, const char *what);
+void expect_answer_kind (const struct outcome *answer, enum lr_error_kind kind, const char *what);
 
 /* Where the sources are and where they are built, absolute.  */
 const char *source_tree (void);
