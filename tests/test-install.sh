@@ -266,11 +266,95 @@ build_examples () {
       CFLAGS='-Wall -Wextra -Werror'
 }
 
+# No function, for then $! would not be the example's.
+example=(env -i PATH="$PATH" HOME=/)
+fleet=("${example[@]}" "$scratch/examples/fleet")
+
 check "the examples are built by their own Makefile" build_examples
 same "the example application tells facts" localhost \
-  "$(env -i PATH="$PATH" HOME=/ "$scratch/examples/facts" local: 2>&1 | awk '/^host / { print $2 }')"
+  "$("${example[@]}" "$scratch/examples/facts" local: 2>&1 | awk '/^host / { print $2 }')"
 same "the example connector is used" 10 \
   "$(installed run --plugin-dir="$scratch/examples" nice: nice || true)"
+
+# await FILE TEXT: wait until it is in there.
+await () {
+  for ((i = 0; i < 200; i++)); do
+    grep -qF -- "$2" "$1" 2> /dev/null && return
+    sleep 0.05
+  done
+  echo "there is no \"$2\" in: $(cat "$1")"
+  return 1
+}
+
+# A dispatcher that comes up when somebody opens the gate, and one that never does.
+mkfifo "$scratch/gate"
+cat > "$scratch/late" << END
+#!/bin/sh
+read -r line < "$scratch/gate"
+exec "$prefix/libexec/longreach/longreach-dispatcher" "\$@"
+END
+cat > "$scratch/never" << END
+#!/bin/sh
+exec sleep 60
+END
+chmod +x "$scratch/late" "$scratch/never"
+
+ask_fleet () {
+  "${fleet[@]}" local:one "local:two?dispatcher=$scratch/late" > "$scratch/answers" 2> "$scratch/ticks" &
+  local pid=$!
+  await "$scratch/ticks" "answers to come: 2" && echo open > "$scratch/gate" && wait "$pid"
+}
+
+interrupt_fleet () {
+  local status=0
+  "${fleet[@]}" "local:?dispatcher=$scratch/never" > /dev/null 2> "$scratch/more-ticks" &
+  local pid=$!
+  await "$scratch/more-ticks" "answers to come: 2"
+  kill -INT "$pid"
+  wait "$pid" || status=$?
+  await "$scratch/more-ticks" "the connection was closed" && [ "$status" = 1 ]
+}
+
+if [ -x "$scratch/examples/fleet" ]; then
+  check "fleet asks while GLib's timer ticks" ask_fleet
+  same "fleet prints who has answered" "$(uname -sr | sed 's/.*/one: runs &;two: runs &/')" \
+    "$(sed -n 's/^local:\([a-z]*\)[^ ]* runs /\1: runs /p' "$scratch/answers" | sort | paste -sd';')"
+  same "fleet prints what it has found" "2" "$(grep -c "has accounts in $(stat -c %s /etc/passwd) bytes" \
+    "$scratch/answers")"
+  check "an interrupt ends fleet with all that is under way" interrupt_fleet
+elif [ -n "${CI:-}" ]; then
+  not_ok "fleet is built" "GLib is missing"
+else
+  echo "skip fleet is built: GLib is missing"
+fi
+
+follow_file () {
+  local log=$scratch/followed status=0
+  echo one > "$log"
+  "${example[@]}" "$scratch/examples/follow" "$log" local: > "$scratch/lines" 2>&1 &
+  local pid=$!
+  await "$scratch/lines" "local:: one"
+  echo two >> "$log"
+  await "$scratch/lines" "local:: two"
+  kill -INT "$pid"
+  wait "$pid" || status=$?
+  ! pgrep -f "tail.*$log" && [ "$status" = 0 ]
+}
+
+check "follow shows lines as they are written, and ends its command" follow_file
+
+dd if=/dev/urandom of="$scratch/large" bs=1M count=5 2> /dev/null
+echo old > "$scratch/copy"
+chmod 640 "$scratch/copy"
+relay=("${example[@]}" "$scratch/examples/relay")
+check "relay copies a file" "${relay[@]}" local: "$scratch/large" local:other "$scratch/copy"
+check "the copy is the file" cmp "$scratch/large" "$scratch/copy"
+same "the copy keeps the mode of what it replaces" 640 "$(stat -c %a "$scratch/copy")"
+status=0
+"${relay[@]}" local: "$scratch/is-not-there" local: "$scratch/copy" > "$scratch/log" 2>&1 || status=$?
+same "relay says why it can't" "1 relay: localhost: file: no such file: $scratch/is-not-there" \
+  "$status $(cat "$scratch/log")"
+check "what relay could not replace is as it was" cmp "$scratch/large" "$scratch/copy"
 
 # ---- and away with it ----
 
