@@ -35,10 +35,12 @@ enum
 {
   READ_SIZE = 256 << 10,
   PIECES_MAX = 16,
-  WRITES_MAX = 16,   /* at a time: others have their turn too */
-  QUOTE_SIZE = 400,  /* bytes of stderr that an error message quotes */
-  END_GRACE = 7000,  /* milliseconds: a dispatcher ends its commands within five seconds */
-  LAST_WORDS = 2000, /* milliseconds that a far side has which takes nothing any more */
+  WRITES_MAX = 16,       /* at a time: others have their turn too */
+  QUOTE_SIZE = 400,      /* bytes of stderr that an error message quotes */
+  END_GRACE = 7000,      /* milliseconds: a dispatcher ends its commands within five seconds */
+  TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL, when it has had those */
+  REASON_WAIT = 200,     /* milliseconds: what a far side that does wrong may still say on stderr */
+  LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
   DEFAULT_TIMEOUT = 60000,
   DEFAULT_KEEP_ALIVE = 30000,
   NONCE_SIZE = 16, /* hexadecimal digits */
@@ -246,6 +248,8 @@ find_reason (lr_connection *connection)
   text_free (&explanation);
 }
 
+static void reason_is_known (void *context);
+
 /* Begin to end the transport.  PROBLEM, which is copied, is what the far side did wrong; NULL: it
    ended, and how is yet to be seen.  */
 static void
@@ -257,7 +261,15 @@ break_connection (lr_connection *connection, const char *problem)
   connection->problem = problem == NULL ? NULL : strdup (problem);
   loop_clear_timer (&connection->deadline);
   loop_clear_timer (&connection->alive);
-  transport_end (&connection->transport, problem == NULL ? END_GRACE : 0);
+  if (problem == NULL)
+    {
+      transport_end (&connection->transport, END_GRACE, TERMINATE_WAIT);
+      return;
+    }
+  /* A dispatcher that is sent SIGTERM ends its commands first.  Nobody waits for that.  */
+  loop_set_timer (connection->loop, &connection->deadline, loop_later (REASON_WAIT),
+                  reason_is_known, connection);
+  transport_end (&connection->transport, 0, END_GRACE);
 }
 
 static void
@@ -307,17 +319,25 @@ fail_connection (lr_connection *connection)
 }
 
 static void
+reason_is_known (void *context)
+{
+  lr_connection *connection = context;
+  loop_clear_timer (&connection->deadline);
+  if (connection->phase == PHASE_BROKEN)
+    return;
+  find_reason (connection);
+  fail_connection (connection);
+}
+
+static void
 transport_has_ended (void *context)
 {
   lr_connection *connection = context;
   connection->transport_ended = true;
   if (connection->closing)
     finish_closing (connection);
-  else if (connection->phase != PHASE_BROKEN)
-    {
-      find_reason (connection);
-      fail_connection (connection);
-    }
+  else
+    reason_is_known (connection);
 }
 
 /* ---- moving bytes ---- */
@@ -894,7 +914,7 @@ connector_has_opened (void *data, int status, void *result, const struct lr_erro
     }
   connection->reason = *error;
   if (connection->tunnelled && !connection->transport_ended)
-    transport_end (&connection->transport, END_GRACE);
+    transport_end (&connection->transport, END_GRACE, TERMINATE_WAIT);
   fail_connection (connection);
 }
 
@@ -1236,7 +1256,7 @@ close_tunnel (lr_connection *connection)
   connection->phase = PHASE_ENDING;
   loop_clear_timer (&connection->deadline);
   loop_clear_timer (&connection->alive);
-  transport_end (&connection->transport, answered ? END_GRACE : 0);
+  transport_end (&connection->transport, answered ? END_GRACE : 0, TERMINATE_WAIT);
 }
 
 void

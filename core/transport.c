@@ -16,10 +16,9 @@
 
 enum
 {
-  PIPE_SIZE = 1 << 20,   /* bytes asked for; the kernel may allow less */
-  TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL */
-  DRAIN_READS = 32,      /* at a time: a far side may never stop talking */
-  POLL_STEP = 10,        /* milliseconds between two looks where there is no pidfd */
+  PIPE_SIZE = 1 << 20, /* bytes asked for; the kernel may allow less */
+  DRAIN_READS = 32,    /* at a time: a far side may never stop talking */
+  POLL_STEP = 10,      /* milliseconds between two looks where there is no pidfd */
 };
 
 /* ---- starting ---- */
@@ -340,8 +339,9 @@ look_for_end (void *context)
     {
       transport->made_to_end = true;
       send_signal (transport, transport->next_signal);
+      send_signal (transport, SIGCONT); /* one that is stopped would not see it */
       transport->next_signal = SIGKILL;
-      transport->deadline = loop_later (TERMINATE_WAIT);
+      transport->deadline = loop_later (transport->patience);
     }
   wait_on (transport);
 }
@@ -354,13 +354,14 @@ handle_ready (void *context, uint32_t events)
 }
 
 void
-transport_end (struct transport *transport, uint64_t grace)
+transport_end (struct transport *transport, uint64_t grace, uint64_t patience)
 {
   if (transport->ending)
     return;
   transport->ending = true;
   transport_close_input (transport);
   transport->deadline = loop_later (grace);
+  transport->patience = patience;
   transport->next_signal = SIGTERM;
   if (transport->handle.fd >= 0
       && loop_watch (transport->loop, &transport->handle, transport->handle.fd, handle_ready,

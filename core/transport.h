@@ -39,9 +39,10 @@ struct transport
   size_t tail_size;
 
   bool ending;
-  bool made_to_end; /* it did not end by itself */
-  int64_t deadline; /* of what it is asked now */
-  int next_signal;  /* that it gets then */
+  bool made_to_end;  /* it did not end by itself */
+  int64_t deadline;  /* of what it is asked now */
+  int next_signal;   /* that it gets then */
+  uint64_t patience; /* milliseconds after each signal */
   struct loop_timer timer;
   bool status_known;
   int status; /* once reaped: exit status, or -N for signal N */
@@ -63,9 +64,9 @@ void transport_want_write (struct transport *transport, bool wanted);
 
 void transport_close_input (struct transport *transport);
 
-/* Let the child end by itself for up to GRACE milliseconds from now, then make it; reap it, and say
-   so.  What it still writes is dropped.  */
-void transport_end (struct transport *transport, uint64_t grace);
+/* Let the child end by itself for up to GRACE milliseconds from now; then send it SIGTERM, and
+   SIGKILL after PATIENCE more; reap it, and say so.  What it still writes is dropped.  */
+void transport_end (struct transport *transport, uint64_t grace, uint64_t patience);
 
 /* Close and free what is left; the child has ended.  */
 void transport_free (struct transport *transport);
