@@ -6,10 +6,29 @@
 
 #include <stdlib.h>
 
+/* Each in its turn, and once.  */
 static bool
 accepts (void *owner, enum packet_id id)
 {
-  return tunnel_accepts (owner, true, id);
+  const struct lr_call *call = owner;
+  if (!tunnel_accepts (call, true, id))
+    return false;
+  switch (id)
+    {
+    case PACKET_STARTED:
+    case PACKET_FILE_INFO:
+      return !call->begun;
+    case PACKET_EXITED:
+      return call->begun && !call->exited.known;
+    case PACKET_CLOSED:
+      return call->exited.known;
+    case PACKET_OK:
+      return call->content_ended;
+    case PACKET_WRITTEN:
+      return call->input_ended;
+    default:
+      return true;
+    }
 }
 
 /* A file that is larger than wanted need not come at all.  */
@@ -25,6 +44,7 @@ static void
 take_packet (void *owner, const struct packet *packet, bool final)
 {
   struct lr_call *call = owner;
+  call->begun = true;
   if (final)
     call->channel = NULL;
   tunnel_answer (call, true, packet);
@@ -85,10 +105,10 @@ transfer_data (void *owner, uint32_t stream, const char *data, size_t size)
 }
 
 static void
-ignore_end (void *owner, uint32_t stream)
+note_end (void *owner, uint32_t stream)
 {
-  (void) owner;
-  (void) stream;
+  struct lr_call *call = owner;
+  call->content_ended = call->content_ended || stream == FRAME_STREAM_OUTPUT;
 }
 
 /* ---- inputs ---- */
@@ -100,7 +120,10 @@ give_bytes (void *owner, char *scratch, size_t size, const char **data)
   size_t left = call->input.size - call->input_read;
   (void) scratch;
   if (left == 0)
-    return -1;
+    {
+      call->input_ended = true;
+      return -1;
+    }
   if (size > left)
     size = left;
   *data = call->input.data + call->input_read;
@@ -113,24 +136,27 @@ give_read (void *owner, char *scratch, size_t size, const char **data)
 {
   struct lr_call *call = owner;
   *data = scratch;
-  return transfer_input (call->transfer, scratch, size);
+  long got = transfer_input (call->transfer, scratch, size);
+  if (got < 0)
+    call->input_ended = true;
+  return got;
 }
 
 /* ---- which is which ---- */
 
 static const struct session_kind short_kind = { accepts, take_answer, NULL, NULL, NULL, fail };
-static const struct session_kind run_kind = { accepts,    take_packet, store_output,
-                                              ignore_end, NULL,        fail };
-static const struct session_kind run_with_input_kind = { accepts,    take_packet, store_output,
-                                                         ignore_end, give_bytes,  fail };
+static const struct session_kind run_kind = { accepts,  take_packet, store_output,
+                                              note_end, NULL,        fail };
+static const struct session_kind run_with_input_kind = { accepts,  take_packet, store_output,
+                                                         note_end, give_bytes,  fail };
 static const struct session_kind upload_kind = {
   accepts, take_packet, NULL, NULL, give_bytes, fail
 };
 static const struct session_kind put_kind = { accepts, take_packet, NULL, NULL, give_read, fail };
-static const struct session_kind download_kind = { accepts,    take_packet, store_content,
-                                                   ignore_end, NULL,        fail };
-static const struct session_kind get_kind = { accepts,    take_packet, transfer_data,
-                                              ignore_end, NULL,        fail };
+static const struct session_kind download_kind = { accepts,  take_packet, store_content,
+                                                   note_end, NULL,        fail };
+static const struct session_kind get_kind = { accepts,  take_packet, transfer_data,
+                                              note_end, NULL,        fail };
 
 static const struct session_kind *
 kind_of (const struct lr_call *call)

@@ -57,6 +57,7 @@ struct session_channel
   uint64_t turn;                        /* its place among all that have waited */
   struct session_channel *next_sending; /* round the channels that have input */
   bool sending;
+  bool begun; /* Started or FileInfo has come, and so what follows may */
   struct stream streams[FRAME_STREAM_COUNT];
 
   char *request; /* owned: its frames, until they are sent */
@@ -893,13 +894,20 @@ take_window (struct session *session, struct session_channel *channel,
   return true;
 }
 
+/* Whether Data and Eof may come on stream INDEX.  */
+static bool
+is_receiving (const struct session_channel *channel, uint32_t index)
+{
+  return index != FRAME_STREAM_INPUT && index < FRAME_STREAM_COUNT && channel->kind->data != NULL
+         && channel->begun && !channel->streams[index].ended;
+}
+
 static bool
 take_data (struct session *session, char *problem, size_t problem_size)
 {
   const struct frame_decoder *decoder = &session->decoder;
   struct session_channel *channel = find_channel (session, decoder->channel);
-  if (channel == NULL || decoder->stream == FRAME_STREAM_INPUT || channel->kind->data == NULL
-      || channel->streams[decoder->stream].ended)
+  if (channel == NULL || !is_receiving (channel, decoder->stream))
     {
       snprintf (problem, problem_size, "Data came on stream %lu of channel %lu, which is not open",
                 (unsigned long) decoder->stream, (unsigned long) decoder->channel);
@@ -923,8 +931,7 @@ take_data (struct session *session, char *problem, size_t problem_size)
 static bool
 take_eof (struct session_channel *channel, uint32_t index, char *problem, size_t problem_size)
 {
-  if (index == FRAME_STREAM_INPUT || index >= FRAME_STREAM_COUNT || channel->kind->data == NULL
-      || channel->streams[index].ended)
+  if (!is_receiving (channel, index))
     {
       snprintf (problem, problem_size, "Eof came on stream %lu of channel %lu, which is not open",
                 (unsigned long) index, (unsigned long) channel->number);
@@ -954,6 +961,7 @@ take_answer (struct session *session, struct session_channel *channel, const str
               bad->name);
   else
     {
+      channel->begun = true;
       if (final)
         remove_channel (channel);
       if (owner != NULL)

@@ -241,10 +241,7 @@ answer_spawn (struct lr_call *call, const struct packet *packet)
     take_exited (call, &packet->exited);
   if (packet->id != PACKET_CLOSED)
     return;
-  if (!call->exited.known)
-    lr_call_fail (call, LR_ERROR_IO, 0, NULL, "the dispatcher does not say how %s ended",
-                  args->command[0]);
-  else if (call->exited.timed_out)
+  if (call->exited.timed_out)
     lr_call_fail (call, LR_ERROR_TIMEOUT, 0, NULL,
                   "%s was ended, because it took longer than %llu milliseconds", args->command[0],
                   (unsigned long long) args->timeout_ms);

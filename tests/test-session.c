@@ -354,6 +354,15 @@ give_credit (uint32_t channel, uint32_t credit)
   give_packet (channel, &packet);
 }
 
+/* Content may come on CHANNEL: nobody writes down that it may.  */
+static void
+begin_content (uint32_t channel)
+{
+  struct line before = far.told;
+  answer (channel, PACKET_STARTED);
+  far.told = before;
+}
+
 static void
 give_banner (void)
 {
@@ -1198,6 +1207,7 @@ Test (session, control_packets_never_wait_for_windows)
   signal.signal.number = 15;
   session_send (a.channel, &signal);
   session_check_alive (far.session);
+  begin_content (1);
   give_data (1, 1, WINDOW / 2);
   abandon (&a);
   expect_sent ("1 Signal 15, 0 CheckAlive, 1 Window 1 393216, 1 Cancel");
@@ -1330,6 +1340,7 @@ Test (session, bytes_that_are_sent_beyond_the_credit_are_an_error)
       struct owner a = { .name = "a", .keeps = true };
       give_banner ();
       open_channel (&running, &a);
+      begin_content (1);
       give_data (1, stream, WINDOW);
       give_data (1, 3 - stream, WINDOW);
       cr_expect_not (receive_data (1, stream, 1));
@@ -1344,6 +1355,7 @@ Test (session, credit_comes_back_when_half_a_window_is_consumed)
   give_banner ();
   open_channel (&running, &a);
   sent ();
+  begin_content (1);
   give_data (1, 1, WINDOW);
   session_consume (a.channel, 1, WINDOW / 2 - 1);
   expect_sent ("");
@@ -1360,6 +1372,7 @@ Test (session, no_credit_is_given_for_a_stream_that_has_ended)
   give_banner ();
   open_channel (&running, &a);
   sent ();
+  begin_content (1);
   give_data (1, 1, WINDOW);
   give_eof (1, 1);
   session_consume (a.channel, 1, WINDOW);
@@ -1388,6 +1401,7 @@ Test (session, the_window_of_who_keeps_up_grows_and_has_an_end)
   give_banner ();
   open_channel (&reading, &a);
   sent ();
+  begin_content (1);
   for (int i = 0; i < 1000; i++)
     {
       give_data (1, 1, 64 * KIB);
@@ -1416,6 +1430,7 @@ Test (session, all_windows_together_grow_by_a_fixed_sum)
         {
           owners[i] = (struct owner){ .name = "x" };
           open_channel (&reading, &owners[i]);
+          begin_content (first + i);
           credit[first + i] = WINDOW;
         }
       for (int turn = 0; turn < 100; turn++)
@@ -1555,8 +1570,11 @@ Test (session, an_owner_may_abandon_its_channel_whatever_it_is_told)
   for (uint32_t i = 1; i <= 4; i++)
     {
       bool asks = i == 4;
-      a = (struct owner){ .name = "a", .keeps = true, .then = abandon_itself };
+      a = (struct owner){ .name = "a", .keeps = true };
       open_channel (asks ? &running : &reading, &a);
+      if (i == 2 || i == 3)
+        begin_content (i);
+      a.then = abandon_itself;
       if (i == 1)
         answer (i, PACKET_STARTED);
       else if (i == 2)
@@ -1686,6 +1704,10 @@ static const struct fault faults[] = {
     "Eof came on stream 0 of channel 4, which is not open" },
   { "Eof of a stream that there is not", TEXT (FRAME ("\xc", "\4", "\1\2") "\0\0\0\3"),
     "Eof came on stream 3 of channel 4, which is not open" },
+  { "Data before FileInfo", TEXT (FRAME ("\x15", "\2", "\1\1") "\0\0\0\1" STRING ("\1") "x"),
+    "Data came on stream 1 of channel 2, which is not open" },
+  { "Eof before FileInfo", TEXT (FRAME ("\xc", "\2", "\1\2") "\0\0\0\1"),
+    "Eof came on stream 1 of channel 2, which is not open" },
   { "a second Eof",
     TEXT (FRAME ("\xc", "\4", "\1\2") "\0\0\0\1" FRAME ("\xc", "\4", "\1\2") "\0\0\0\1"),
     "Eof came on stream 1 of channel 4, which is not open" },
@@ -1739,6 +1761,7 @@ open_one_of_each (struct owner *owners)
       open_channel (kinds[i], &owners[i]);
     }
   sent ();
+  begin_content (4);
 }
 
 Test (refused, whatever_is_malformed_with_one_sentence)
@@ -1812,8 +1835,8 @@ make_stream (void)
   add_data (&bytes, 4, 1, 300);
   add_data (&bytes, 4, 2, 1);
   frame_encode (1, &packet, emit, &bytes);
-  add_data (&bytes, 2, 1, 0);
   frame_encode (2, &(struct packet){ .id = PACKET_FILE_INFO }, emit, &bytes);
+  add_data (&bytes, 2, 1, 0);
   add_data (&bytes, 2, 1, 700);
   frame_encode (3, &credit, emit, &bytes);
   frame_encode (4, &end_of_output, emit, &bytes);
