@@ -26,12 +26,12 @@ static struct outlet *first, *last;
 static uint32_t size_now = SIZE_FIRST, size_most = FRAME_DATA_MAX;
 static int64_t began = -1; /* writing the last one; -1: it is written */
 
-static bool dropping;
+static bool credit_ended;
 
 static void
 enqueue (struct outlet *outlet)
 {
-  if (outlet->queued || !outlet->ready || (outlet->credit == 0 && !dropping))
+  if (outlet->queued || !outlet->ready || (outlet->credit == 0 && !credit_ended))
     return;
   outlet->queued = true;
   outlet->previous = last;
@@ -165,22 +165,23 @@ send_one (void)
   static char buffer[FRAME_DATA_HEADER + FRAME_DATA_MAX];
   struct outlet *outlet = first;
   dequeue (outlet);
-  uint32_t size = size_now < outlet->credit || dropping ? size_now : outlet->credit;
+  bool dropped = outlet->credit == 0;
+  uint32_t size = size_now < outlet->credit || dropped ? size_now : outlet->credit;
   outlet->ready = false;
   long got = outlet->produce (outlet->context, buffer + FRAME_DATA_HEADER, size);
   if (got == OUTLET_GONE)
     return;
   if (got != OUTLET_LATER)
     outlet->ready = true;
-  if (got > 0 && !dropping)
+  if (got > 0 && !dropped)
     send_data (outlet, buffer, (uint32_t) got);
   enqueue (outlet);
 }
 
 void
-outlet_drop_all (void)
+outlet_end_credit (void)
 {
-  dropping = true;
+  credit_ended = true;
 }
 
 void

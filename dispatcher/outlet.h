@@ -53,9 +53,9 @@ void outlet_close (struct outlet *outlet);
 /* No Data gets more than SIZE bytes.  */
 void outlet_limit_size (uint32_t size);
 
-/* The client is gone: from here on everything is dropped, as if there were credit for it, so that
-   commands aren't held up at their end.  outlet_ready has to be called for all that are open.  */
-void outlet_drop_all (void);
+/* No more credit will come: from here on what goes beyond it is dropped, so that commands aren't
+   held up at their end.  outlet_ready has to be called for all that are open.  */
+void outlet_end_credit (void);
 
 /* Send what the client takes now, for a while.  */
 void outlet_send_all (void);

@@ -111,6 +111,10 @@ begin_end (int status)
   /* From the last one on, for each may be answered and go.  */
   for (size_t i = channel_count (); i-- > 0;)
     request_hurry (&channel_at (i)->request);
+  outlet_end_credit ();
+  for (size_t i = 0; i < channel_count (); i++)
+    for (size_t j = 0; j < FRAME_STREAM_COUNT; j++)
+      outlet_ready (&channel_at (i)->outlets[j]);
 }
 
 static void
@@ -467,7 +471,7 @@ input_ready (void *context, short events)
 
 /* ---- output ---- */
 
-/* While nobody reads, there is no output to wait for either.  */
+/* Where nobody reads any more, there is no output to wait for.  */
 static bool
 keep_dropping (void *context)
 {
@@ -480,11 +484,7 @@ static void
 lose_output (void)
 {
   output_lose ();
-  outlet_drop_all ();
   loop_set_events (&session.output, WATCH_NOTHING);
-  for (size_t i = 0; i < channel_count (); i++)
-    for (size_t j = 0; j < FRAME_STREAM_COUNT; j++)
-      outlet_ready (&channel_at (i)->outlets[j]);
   begin_end (0);
   loop_remove_job (&session.rest);
 }

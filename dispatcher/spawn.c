@@ -24,6 +24,8 @@ enum
   KILL_AFTER = 5000,         /* milliseconds from the SIGTERM of a timeout */
 };
 
+#define LONGEST (INT64_MAX / 2) /* milliseconds: more is for ever */
+
 /* One output.  */
 struct drain
 {
@@ -51,13 +53,14 @@ struct spawn
 static struct spawn *
 new_spawn (struct request *request)
 {
+  const struct packet_spawn *asked = &request->packet->spawn;
   struct spawn *spawn = calloc (1, sizeof *spawn);
   if (spawn == NULL)
     return NULL;
   spawn->request = request;
   spawn->input = FEED_EMPTY;
   spawn->input.waiting.account = &channel_input_account;
-  spawn->linger = request->packet->spawn.linger;
+  spawn->linger = asked->linger < LONGEST ? asked->linger : -1;
   for (int i = 0; i < 2; i++)
     spawn->drains[i] = (struct drain){ .spawn = spawn,
                                        .watch = { .fd = -1, .slot = -1 },
@@ -430,7 +433,7 @@ tell_start (struct spawn *spawn)
   request_send (spawn->request, &packet);
   if (asked->with_input || spawn->terminal)
     inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
-  if (asked->timeout > 0 && asked->timeout < INT64_MAX / 2)
+  if (asked->timeout > 0 && asked->timeout < LONGEST)
     loop_set_timer (&spawn->timeout, loop_now () + (int64_t) asked->timeout, time_out, spawn);
 }
 

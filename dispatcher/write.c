@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum
 {
@@ -43,7 +44,8 @@ struct writing
   struct spool waiting; /* what came, and is not written yet */
   char *slice;          /* owned: what a worker is writing of it */
   size_t slice_size;
-  struct feed feed; /* of a pipe or a device, instead */
+  int target;       /* owned: a pipe or a device, until FEED has it; -1 */
+  struct feed feed; /* to it, instead */
 };
 
 /* ---- steps, on any thread ---- */
@@ -53,9 +55,12 @@ begin (struct work *work, char *scratch)
 {
   struct writing *writing = (struct writing *) work;
   (void) scratch;
-  replacement_begin (&writing->replacement, writing->path);
+  struct replacement *replacement = &writing->replacement;
+  replacement_begin (replacement, writing->path);
   if (writing->size > 0)
-    replacement_reserve (&writing->replacement, (uint64_t) writing->size);
+    replacement_reserve (replacement, (uint64_t) writing->size);
+  if (replacement->errnum == 0 && replacement_is_special (replacement))
+    writing->target = replacement_open_special (replacement);
 }
 
 static void
@@ -80,6 +85,8 @@ give_back (struct work *work, char *scratch)
   struct writing *writing = (struct writing *) work;
   (void) scratch;
   replacement_free (&writing->replacement);
+  if (writing->target >= 0)
+    close (writing->target);
 }
 
 /* ---- in the loop ---- */
@@ -202,12 +209,8 @@ feed_ended (void *context, int errnum)
 static void
 begin_feed (struct writing *writing)
 {
-  int target = replacement_open_special (&writing->replacement);
-  if (target < 0)
-    {
-      answer_writing (writing, writing->replacement.errnum, writing->replacement.what);
-      return;
-    }
+  int target = writing->target;
+  writing->target = -1;
   writing->feed.waiting = writing->waiting;
   writing->waiting = SPOOL_EMPTY;
   writing->feed.taken = feed_taken;
@@ -262,7 +265,7 @@ preserve (struct writing *writing)
 static void
 advance (struct writing *writing)
 {
-  if (replacement_is_special (&writing->replacement))
+  if (writing->target >= 0)
     begin_feed (writing);
   else if (spool_size (&writing->waiting) > 0)
     begin_slice (writing);
@@ -340,6 +343,7 @@ new_writing (struct request *request)
       return NULL;
     }
   writing->request = request;
+  writing->target = -1;
   writing->slow = mounts_may_hang ();
   writing->size = asked->size;
   writing->sync = asked->sync;
