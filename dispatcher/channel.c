@@ -174,6 +174,15 @@ channel_use_input (struct request *request, size_t size, bool keeps_up)
     send_packet (request, &packet);
 }
 
+struct arena
+channel_take_memory (struct request *request)
+{
+  struct channel *channel = channel_of (request);
+  struct arena memory = channel->memory;
+  channel->memory = (struct arena){ NULL };
+  return memory;
+}
+
 void
 channel_free_all (void)
 {

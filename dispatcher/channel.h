@@ -57,6 +57,10 @@ void channel_refuse (uint32_t number, int errnum, const char *message);
 /* SIZE bytes of the input of REQUEST are used up; KEEPS_UP: nothing waits.  */
 void channel_use_input (struct request *request, size_t size, bool keeps_up);
 
+/* Take over the memory of the packet of REQUEST, which is held, for a use that outlasts the
+   request: it lives until arena_free.  */
+struct arena channel_take_memory (struct request *request);
+
 /* Where what waits of all channels' input is counted.  */
 extern struct spool_account channel_input_account;
 

@@ -196,17 +196,18 @@ open_descriptors (struct command *command, struct launch *launch)
 static void
 start (struct request *request, struct command *command, struct launch *launch)
 {
-  int errnum = 0;
-  enum process_stage stage = PROCESS_FORK;
   if (open_descriptors (command, launch))
-    stage = launch_start (launch, &command->process, process_changed, command, &errnum);
+    launch_start (launch);
   else
-    errnum = errno;
-  command->started = stage == PROCESS_STARTED;
+    launch->birth = (struct process_birth){ PROCESS_FORK, errno, -1 };
+  command->started = launch->birth.stage == PROCESS_STARTED;
   if (command->started)
-    return;
+    {
+      process_adopt (&command->process, launch->birth.pid, process_changed, command);
+      return;
+    }
   abandon (request);
-  launch_answer_failed (launch, request, stage, errnum);
+  launch_answer_failed (launch, request);
 }
 
 static void

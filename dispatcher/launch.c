@@ -52,23 +52,6 @@ check_group (struct launch *launch, struct request *request, const struct packet
 }
 
 static bool
-check_cwd (struct launch *launch, struct request *request, const struct packet_bytes *cwd)
-{
-  if (!cwd->present)
-    return true;
-  int directory = open (cwd->data, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0 && (errno == ENOENT || errno == ENOTDIR))
-    {
-      answer_invalid_field (request, "cwd", "not a directory: %s", cwd->data);
-      return false;
-    }
-  if (directory >= 0)
-    close (directory);
-  launch->setup.cwd = cwd->data; /* whether it can be entered, the command's user finds out */
-  return true;
-}
-
-static bool
 check_names (struct request *request, const struct launch_fields *fields)
 {
   const struct packet_list *added = fields->environment, *removed = fields->unset;
@@ -180,9 +163,9 @@ launch_check (struct launch *launch, struct request *request, const struct launc
                             fields->umask->data);
       return false;
     }
-  if (!check_user (launch, request, fields->user) || !check_group (launch, request, fields->group)
-      || !check_cwd (launch, request, fields->cwd))
+  if (!check_user (launch, request, fields->user) || !check_group (launch, request, fields->group))
     return false;
+  setup->cwd = fields->cwd->present ? fields->cwd->data : NULL;
   setup->change_user = fields->user->present && setup->uid != geteuid ();
   setup->change_group = (fields->user->present || fields->group->present)
                         && (setup->change_user || setup->gid != getegid ());
@@ -247,22 +230,19 @@ close_far_ends (struct launch *launch)
 
 /* ---- start ---- */
 
-enum process_stage
-launch_start (struct launch *launch, struct process *process, void (*changed) (void *context),
-              void *context, int *errnum)
+void
+launch_start (struct launch *launch)
 {
   struct process_setup *setup = &launch->setup;
   setup->input = launch->far_ends[0];
   setup->output = setup->terminal ? setup->input : launch->far_ends[1];
   setup->error = setup->terminal ? setup->input : launch->far_ends[2];
-  enum process_stage stage = process_start (process, setup, changed, context, errnum);
+  launch->birth = process_fork (setup);
   close_far_ends (launch);
-  return stage;
 }
 
 void
-launch_answer_failed (const struct launch *launch, struct request *request,
-                      enum process_stage stage, int errnum)
+launch_answer_failed (const struct launch *launch, struct request *request)
 {
   static const char *const stages[] = {
     [PROCESS_GROUP] = "cannot change to the group",
@@ -270,12 +250,15 @@ launch_answer_failed (const struct launch *launch, struct request *request,
     [PROCESS_CWD] = "cannot change to the directory",
     [PROCESS_TERMINAL] = "cannot take the terminal",
   };
-  if (stage == PROCESS_EXEC)
-    answer_os_error (request, errnum, "cannot run %s", launch->argv[0]);
-  else if (stage == PROCESS_FORK)
-    answer_os_error (request, errnum, "cannot start a process for %s", launch->argv[0]);
+  const struct process_birth *birth = &launch->birth;
+  if (birth->stage == PROCESS_NO_CWD)
+    answer_invalid_field (request, "cwd", "not a directory: %s", launch->setup.cwd);
+  else if (birth->stage == PROCESS_EXEC)
+    answer_os_error (request, birth->errnum, "cannot run %s", launch->argv[0]);
+  else if (birth->stage == PROCESS_FORK)
+    answer_os_error (request, birth->errnum, "cannot start a process for %s", launch->argv[0]);
   else
-    answer_process_error (request, stages[stage], errnum);
+    answer_process_error (request, stages[birth->stage], birth->errnum);
 }
 
 void

@@ -16,7 +16,8 @@ struct launch_fields
   const char *term; /* NULL: no terminal */
 };
 
-/* Initialise with LAUNCH_EMPTY; launch_free gives everything back.  Its texts stay the packet's. */
+/* Initialise with LAUNCH_EMPTY; launch_free gives everything back.  Its texts stay the packet's,
+   which has to last until it is started.  */
 struct launch
 {
   struct process_setup setup;
@@ -25,11 +26,13 @@ struct launch
   char *term;               /* owned */
   gid_t *groups;            /* owned */
   int far_ends[3];          /* owned: the command's descriptors; -1: not open */
+  struct process_birth birth;
 };
 
 #define LAUNCH_EMPTY ((struct launch){ .setup = { .cwd = NULL }, .far_ends = { -1, -1, -1 } })
 
-/* Everything that the caller can get wrong, in the protocol's order.  False: answered.  */
+/* Everything that the caller can get wrong, in the protocol's order, but for the directory.  False:
+   answered.  */
 bool launch_check (struct launch *launch, struct request *request,
                    const struct launch_fields *fields);
 
@@ -41,13 +44,11 @@ bool launch_pipe (struct launch *launch, int fd, int *near);
 /* All three are a terminal, whose master is *MASTER and doesn't block.  */
 bool launch_terminal (struct launch *launch, int *master);
 
-/* Start it with the far ends, which are closed here.  */
-enum process_stage launch_start (struct launch *launch, struct process *process,
-                                 void (*changed) (void *context), void *context, int *errnum);
+/* Start it with the far ends, which are closed here, on any thread.  How that went is in BIRTH.  */
+void launch_start (struct launch *launch);
 
-/* It was not started.  */
-void launch_answer_failed (const struct launch *launch, struct request *request,
-                           enum process_stage stage, int errnum);
+/* It was not started, for the reason in BIRTH.  */
+void launch_answer_failed (const struct launch *launch, struct request *request);
 
 void launch_free (struct launch *launch);
 

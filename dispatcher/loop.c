@@ -192,6 +192,12 @@ loop_handle_signals (void (*child_changed) (void), void (*ended) (int signal))
   signal (SIGXFSZ, SIG_IGN);
 }
 
+void
+loop_look_at_children (void)
+{
+  child_flag = 1;
+}
+
 static void
 deliver_signals (void)
 {
@@ -250,15 +256,15 @@ wait_for_events (void)
 {
   struct timespec wait = { 0, 0 };
   sigset_t none;
-  if (jobs == NULL && timers != NULL)
+  bool busy = jobs != NULL || child_flag;
+  if (!busy && timers != NULL)
     {
       int64_t left = timers->due - loop_now ();
       if (left > 0)
         wait = (struct timespec){ (time_t) (left / 1000), (long) (left % 1000) * 1000000 };
     }
   sigemptyset (&none);
-  int got =
-      ppoll (polls, (nfds_t) watch_count, jobs == NULL && timers == NULL ? NULL : &wait, &none);
+  int got = ppoll (polls, (nfds_t) watch_count, !busy && timers == NULL ? NULL : &wait, &none);
   if (got < 0)
     for (int i = 0; i < watch_count; i++)
       polls[i].revents = 0;

@@ -69,6 +69,9 @@ uint64_t loop_generation (void);
    signal's number).  */
 void loop_handle_signals (void (*child_changed) (void), void (*ended) (int signal));
 
+/* Do as if SIGCHLD had come.  */
+void loop_look_at_children (void);
+
 /* Run until loop_stop.  SETTLE is called after each round of callbacks, before waiting.  */
 void loop_run (void (*settle) (void *context), void *context);
 void loop_stop (void);

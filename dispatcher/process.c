@@ -18,6 +18,7 @@ enum
 {
   HANG_UP_AFTER = 1000, /* milliseconds from the end of the input */
   KILL_AFTER = 5000,
+  REPORT_FD = 3, /* in the child */
 };
 
 static struct process *processes;
@@ -120,14 +121,43 @@ execute (char *const *candidates, const struct process_setup *setup)
 }
 
 __attribute__ ((__noreturn__)) static void
+give_up (int report_fd, const struct report *report)
+{
+  ssize_t ignored = write (report_fd, report, sizeof *report);
+  (void) ignored;
+  _exit (127);
+}
+
+/* The command's descriptors become 0 to 2, and REPORT_FD 3; no other stays open.  exec would see to
+   that; but until then this child may hang on a file system, and keep other commands from seeing
+   the end of their input.  */
+static bool
+take_descriptors (const struct process_setup *setup, int report_fd)
+{
+  if (dup2 (setup->input, 0) < 0 || dup2 (setup->output, 1) < 0 || dup2 (setup->error, 2) < 0)
+    return false;
+  if (report_fd != REPORT_FD && dup3 (report_fd, REPORT_FD, O_CLOEXEC) < 0)
+    return false;
+#ifdef SYS_close_range
+  syscall (SYS_close_range, REPORT_FD + 1, ~0U, 0);
+#endif
+  return true;
+}
+
+__attribute__ ((__noreturn__)) static void
 run_child (const struct process_setup *setup, char *const *candidates, int report_fd)
 {
   struct report report;
   setsid ();
   restore_signals ();
-  if (dup2 (setup->input, 0) < 0 || dup2 (setup->output, 1) < 0 || dup2 (setup->error, 2) < 0)
-    report = (struct report){ PROCESS_FORK, errno };
-  else if (setup->terminal && ioctl (0, TIOCSCTTY, 0) != 0)
+  if (take_descriptors (setup, report_fd))
+    report_fd = REPORT_FD;
+  else
+    {
+      report = (struct report){ PROCESS_FORK, errno };
+      give_up (report_fd, &report);
+    }
+  if (setup->terminal && ioctl (0, TIOCSCTTY, 0) != 0)
     report = (struct report){ PROCESS_TERMINAL, errno };
   else
     {
@@ -136,9 +166,7 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
       if (report.stage == PROCESS_STARTED)
         report = (struct report){ PROCESS_EXEC, execute (candidates, setup) };
     }
-  ssize_t ignored = write (report_fd, &report, sizeof report);
-  (void) ignored;
-  _exit (127);
+  give_up (report_fd, &report);
 }
 
 /* ---- in the parent ---- */
@@ -330,22 +358,33 @@ arm (struct process *process)
   loop_set_timer (&process->kill, ended_at + KILL_AFTER, send_kill, process);
 }
 
-enum process_stage
-process_start (struct process *process, const struct process_setup *setup,
-               void (*changed) (void *context), void *context, int *errnum)
+/* Whether PATH can't be a command's directory because there is none; whether it can be entered, the
+   command's user finds out.  */
+static bool
+is_no_directory (const char *path)
+{
+  int directory = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0)
+    close (directory);
+  return directory < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+struct process_birth
+process_fork (const struct process_setup *setup)
 {
   int report_pipe[2];
   struct report report;
-  memset (process, 0, sizeof *process);
+  if (setup->cwd != NULL && is_no_directory (setup->cwd))
+    return (struct process_birth){ PROCESS_NO_CWD, errno, -1 };
   char **candidates = list_candidates (setup->command[0]);
   if (candidates == NULL || pipe2 (report_pipe, O_CLOEXEC) != 0)
     {
-      *errnum = candidates == NULL ? ENOMEM : errno;
+      int errnum = candidates == NULL ? ENOMEM : errno;
       free (candidates);
-      return PROCESS_FORK;
+      return (struct process_birth){ PROCESS_FORK, errnum, -1 };
     }
   pid_t pid = start_child (setup, candidates, report_pipe[1]);
-  *errnum = errno;
+  int errnum = errno;
   close (report_pipe[1]);
   free (candidates);
 
@@ -356,23 +395,22 @@ process_start (struct process *process, const struct process_setup *setup,
     while (got < 0 && errno == EINTR);
   close (report_pipe[0]);
   if (pid < 0)
-    return PROCESS_FORK;
-  if (got == (ssize_t) sizeof report)
-    {
-      *errnum = report.errnum;
-      waitpid (pid, NULL, 0);
-      return (enum process_stage) report.stage;
-    }
+    return (struct process_birth){ PROCESS_FORK, errnum, -1 };
+  if (got != (ssize_t) sizeof report)
+    return (struct process_birth){ PROCESS_STARTED, 0, pid };
+  waitpid (pid, NULL, 0);
+  return (struct process_birth){ (enum process_stage) report.stage, report.errnum, -1 };
+}
 
+void
+process_adopt (struct process *process, pid_t pid, void (*changed) (void *context), void *context)
+{
   census.taken = false; /* it may make more */
-  process->pid = pid;
-  process->changed = changed;
-  process->context = context;
-  process->next = processes;
+  *process =
+      (struct process){ .pid = pid, .changed = changed, .context = context, .next = processes };
   processes = process;
   if (ended_at >= 0)
     arm (process);
-  return PROCESS_STARTED;
 }
 
 void

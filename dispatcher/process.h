@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-/* How to start it.  Everything is borrowed and needed only during process_start.  */
+/* How to start it.  Everything is borrowed and needed only during process_fork.  */
 struct process_setup
 {
   const char *const *command;     /* ended by NULL; looked up in the dispatcher's PATH */
@@ -34,6 +34,7 @@ struct process_setup
 enum process_stage
 {
   PROCESS_STARTED,
+  PROCESS_NO_CWD, /* there is no such directory */
   PROCESS_FORK,
   PROCESS_TERMINAL,
   PROCESS_GROUP,
@@ -56,10 +57,22 @@ struct process
   struct process *next;
 };
 
-/* Start it.  On failure the answer is the stage and *ERRNUM, and nothing is left behind.  PROCESS
-   stays at its address until process_free.  */
-enum process_stage process_start (struct process *process, const struct process_setup *setup,
-                                  void (*changed) (void *context), void *context, int *errnum);
+/* How starting one went: PID, or what kept it and the errno.  */
+struct process_birth
+{
+  enum process_stage stage;
+  int errnum;
+  pid_t pid;
+};
+
+/* Start one, on any thread: this waits until it has become the command, and so on the file systems
+   that this leads to.  On failure nothing is left behind.  */
+struct process_birth process_fork (const struct process_setup *setup);
+
+/* Take in what was started.  PROCESS stays at its address until process_free.  If it was started on
+   another thread it may have exited before anybody knew of it: loop_look_at_children.  */
+void process_adopt (struct process *process, pid_t pid, void (*changed) (void *context),
+                    void *context);
 
 /* Signal the session: its leader's group, and those of its processes that made groups of their
    own.  */

@@ -1,5 +1,8 @@
 /* Spawn: a command whose input and outputs pass through while it runs.
 
+   Where the command's program or directory may be on a file system that hangs, a worker starts it;
+   what comes for it in the meantime is kept.
+
    The channel is closed when the leader has exited (and Exited was sent) and both outputs have
    ended; or were cut off: then only what they have at that moment is still sent.  */
 
@@ -7,8 +10,10 @@
 #include "dispatcher/feed.h"
 #include "dispatcher/launch.h"
 #include "dispatcher/loop.h"
+#include "dispatcher/mounts.h"
 #include "dispatcher/process.h"
 #include "dispatcher/terminal.h"
+#include "dispatcher/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,9 +43,18 @@ struct drain
 
 struct spawn
 {
+  struct work work;     /* the first member: the start */
+  bool starting;        /* with it */
+  bool slow;            /* it is for a worker */
+  struct launch launch; /* until it is started */
+  struct arena memory;  /* of the packet, if that doesn't last until then */
+
   struct request *request; /* borrowed; NULL: abandoned, and only waits to be reaped */
   struct feed input;
+  int near_input;         /* owned until INPUT has it; -1 */
   char last_input;        /* the last character that came */
+  bool input_ended;       /* no more comes */
+  uint64_t early_signals; /* set of those that came before it was started: bit N - 1 is signal N */
   struct drain drains[2]; /* output and error; of a terminal only the first */
   bool terminal;
   int64_t linger; /* milliseconds; -1: for ever */
@@ -58,6 +72,9 @@ new_spawn (struct request *request)
   if (spawn == NULL)
     return NULL;
   spawn->request = request;
+  spawn->slow = mounts_may_hang ();
+  spawn->near_input = -1;
+  spawn->launch = LAUNCH_EMPTY;
   spawn->input = FEED_EMPTY;
   spawn->input.waiting.account = &channel_input_account;
   spawn->linger = asked->linger < LONGEST ? asked->linger : -1;
@@ -75,8 +92,12 @@ free_spawn (struct spawn *spawn)
   loop_clear_timer (&spawn->timeout);
   loop_clear_timer (&spawn->lingering);
   feed_close (&spawn->input);
+  if (spawn->near_input >= 0)
+    close (spawn->near_input);
   for (int i = 0; i < 2; i++)
     loop_close (&spawn->drains[i].watch);
+  launch_free (&spawn->launch);
+  arena_free (&spawn->memory);
   free (spawn);
 }
 
@@ -192,9 +213,14 @@ abandon (struct request *request)
   if (spawn == NULL)
     return;
   spawn->cancelled = true;
-  process_signal (&spawn->process, SIGKILL);
   close_streams (spawn);
   spawn->request = NULL;
+  if (spawn->starting)
+    {
+      spawn->memory = channel_take_memory (request);
+      return;
+    }
+  process_signal (&spawn->process, SIGKILL);
   process_changed (spawn);
 }
 
@@ -234,6 +260,8 @@ static long
 produce (void *context, char *buffer, size_t size)
 {
   struct drain *drain = context;
+  if (drain->spawn->starting)
+    return OUTLET_LATER;
   if (drain->cut && drain->left == 0)
     return end_drain (drain, drain->spawn->terminal || is_at_end (drain));
   if (drain->cut && drain->left < size)
@@ -269,7 +297,7 @@ take_input (struct request *request, const char *data, size_t size)
   struct spawn *spawn = request->state;
   spawn->last_input = data[size - 1];
   /* Without a reader it is dropped.  */
-  if (spawn->input.watch.fd < 0)
+  if (!spawn->starting && spawn->input.watch.fd < 0)
     {
       channel_use_input (request, size, false);
       return;
@@ -282,12 +310,9 @@ take_input (struct request *request, const char *data, size_t size)
 }
 
 static void
-end_input (struct request *request)
+close_input (struct spawn *spawn)
 {
-  struct spawn *spawn = request->state;
   char characters[2];
-  if (spawn->input.watch.fd < 0)
-    return;
   if (!spawn->terminal)
     {
       feed_finish (&spawn->input);
@@ -298,12 +323,26 @@ end_input (struct request *request)
     feed_add (&spawn->input, characters, count);
 }
 
+static void
+end_input (struct request *request)
+{
+  struct spawn *spawn = request->state;
+  spawn->input_ended = true;
+  if (!spawn->starting && spawn->input.watch.fd >= 0)
+    close_input (spawn);
+}
+
 /* ---- what the client asks for while it runs ---- */
 
 static void
 send_signal (struct request *request, int number)
 {
-  const struct spawn *spawn = request->state;
+  struct spawn *spawn = request->state;
+  if (spawn->starting)
+    {
+      spawn->early_signals |= 1ULL << (number - 1);
+      return;
+    }
   process_signal_group (&spawn->process, number);
   if (!spawn->process.exited && spawn->drains[0].watch.fd >= 0 && spawn->terminal)
     terminal_signal (spawn->drains[0].watch.fd, spawn->process.pid, number);
@@ -317,10 +356,23 @@ resize (struct request *request, uint32_t rows, uint32_t columns)
     terminal_resize (spawn->drains[0].watch.fd, rows, columns);
 }
 
+/* Nothing has run yet, as far as the client knows.  */
+static void
+give_up_start (struct request *request)
+{
+  abandon (request);
+  answer_os_error (request, ECANCELED, "cannot run a command");
+}
+
 static void
 cancel (struct request *request)
 {
   struct spawn *spawn = request->state;
+  if (spawn->starting)
+    {
+      give_up_start (request);
+      return;
+    }
   spawn->cancelled = true;
   process_signal (&spawn->process, SIGKILL);
   close_streams (spawn);
@@ -332,7 +384,10 @@ static void
 hurry (struct request *request)
 {
   struct spawn *spawn = request->state;
-  feed_close (&spawn->input);
+  if (spawn->starting)
+    give_up_start (request);
+  else
+    feed_close (&spawn->input);
 }
 
 /* ---- timeout ---- */
@@ -358,70 +413,46 @@ time_out (void *context)
 
 /* ---- the start ---- */
 
+/* Nothing is read before Started was sent.  */
 static bool
 open_drain (struct drain *drain, int near)
 {
   errno = ENOMEM;
-  if (!loop_watch (&drain->watch, near, POLLIN, output_ready, drain))
+  if (!loop_watch (&drain->watch, near, WATCH_NOTHING, output_ready, drain))
     return false;
   outlet_open (drain->outlet, produce, drain);
   return true;
 }
 
 static bool
-open_terminal (struct spawn *spawn, struct launch *launch)
+open_terminal (struct spawn *spawn)
 {
   const struct packet_spawn *asked = &spawn->request->packet->spawn;
   int master;
   spawn->terminal = true;
-  if (!launch_terminal (launch, &master))
+  if (!launch_terminal (&spawn->launch, &master))
     return false;
   terminal_resize (master, asked->rows, asked->columns);
   if (!open_drain (&spawn->drains[0], master))
     return false;
-  int input = fcntl (master, F_DUPFD_CLOEXEC, 3);
-  if (input < 0)
-    return false;
-  errno = ENOMEM;
-  return feed_begin (&spawn->input, input);
+  spawn->near_input = fcntl (master, F_DUPFD_CLOEXEC, 3);
+  return spawn->near_input >= 0;
 }
 
 static bool
-open_pipes (struct spawn *spawn, struct launch *launch)
+open_pipes (struct spawn *spawn)
 {
   const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  struct launch *launch = &spawn->launch;
   int near;
-  if (!asked->with_input && !launch_null (launch, 0))
+  if (asked->with_input ? !launch_pipe (launch, 0, &spawn->near_input) : !launch_null (launch, 0))
     return false;
-  if (asked->with_input)
-    {
-      if (!launch_pipe (launch, 0, &near))
-        return false;
-      errno = ENOMEM;
-      if (!feed_begin (&spawn->input, near))
-        return false;
-    }
   for (int i = 0; i < 2; i++)
     if (asked->with_output
             ? !launch_pipe (launch, i + 1, &near) || !open_drain (&spawn->drains[i], near)
             : !launch_null (launch, i + 1))
       return false;
   return true;
-}
-
-/* How it went; with PROCESS_FORK and *ERRNUM also what has nothing to do with the process.  */
-static enum process_stage
-start (struct spawn *spawn, struct launch *launch, int *errnum)
-{
-  const struct packet_spawn *asked = &spawn->request->packet->spawn;
-  spawn->input.taken = input_taken;
-  spawn->input.context = spawn;
-  if (asked->term.present ? !open_terminal (spawn, launch) : !open_pipes (spawn, launch))
-    {
-      *errnum = errno;
-      return PROCESS_FORK;
-    }
-  return launch_start (launch, &spawn->process, process_changed, spawn, errnum);
 }
 
 static void
@@ -431,31 +462,100 @@ tell_start (struct spawn *spawn)
   struct packet packet = { .id = PACKET_STARTED };
   packet.started.pid = spawn->process.pid;
   request_send (spawn->request, &packet);
-  if (asked->with_input || spawn->terminal)
-    inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
   if (asked->timeout > 0 && asked->timeout < LONGEST)
     loop_set_timer (&spawn->timeout, loop_now () + (int64_t) asked->timeout, time_out, spawn);
 }
 
+/* Let what was kept go on.  */
 static void
-run (struct request *request, struct launch *launch)
+open_streams (struct spawn *spawn)
 {
-  int errnum = 0;
-  struct spawn *spawn = new_spawn (request);
-  if (spawn == NULL)
-    {
-      answer_os_error (request, ENOMEM, "cannot run a command");
-      return;
-    }
-  enum process_stage stage = start (spawn, launch, &errnum);
-  if (stage == PROCESS_STARTED)
-    {
-      request->state = spawn;
-      tell_start (spawn);
-      return;
-    }
+  int input = spawn->near_input;
+  spawn->near_input = -1;
+  for (int i = 0; i < 2; i++)
+    if (spawn->drains[i].watch.fd >= 0)
+      loop_set_events (&spawn->drains[i].watch, POLLIN);
+  if (input < 0)
+    return;
+  if (!feed_begin (&spawn->input, input))
+    feed_drop (&spawn->input);
+  else if (spawn->input_ended)
+    close_input (spawn);
+}
+
+static void
+run_launch (struct work *work, char *scratch)
+{
+  struct spawn *spawn = (struct spawn *) work;
+  (void) scratch;
+  launch_start (&spawn->launch);
+}
+
+static void
+end_start (struct spawn *spawn)
+{
+  struct request *request = spawn->request;
+  struct launch launch = spawn->launch;
+  struct arena memory = spawn->memory;
+  spawn->launch = LAUNCH_EMPTY;
+  spawn->memory = (struct arena){ NULL };
   free_spawn (spawn);
-  launch_answer_failed (launch, request, stage, errnum);
+  if (request != NULL)
+    {
+      request->state = NULL;
+      launch_answer_failed (&launch, request);
+    }
+  launch_free (&launch);
+  arena_free (&memory);
+}
+
+static void
+launched (struct work *work)
+{
+  struct spawn *spawn = (struct spawn *) work;
+  spawn->starting = false;
+  if (spawn->launch.birth.stage != PROCESS_STARTED)
+    {
+      end_start (spawn);
+      return;
+    }
+  process_adopt (&spawn->process, spawn->launch.birth.pid, process_changed, spawn);
+  if (spawn->slow)
+    loop_look_at_children ();
+  launch_free (&spawn->launch);
+  spawn->launch = LAUNCH_EMPTY;
+  if (spawn->request == NULL)
+    {
+      process_signal (&spawn->process, SIGKILL);
+      return;
+    }
+  tell_start (spawn);
+  open_streams (spawn);
+  for (int i = 0; i < 64; i++)
+    if ((spawn->early_signals >> i & 1) != 0)
+      process_signal_group (&spawn->process, i + 1);
+}
+
+static void
+start (struct spawn *spawn)
+{
+  const struct packet_spawn *asked = &spawn->request->packet->spawn;
+  spawn->starting = true;
+  spawn->input.taken = input_taken;
+  spawn->input.context = spawn;
+  spawn->work.run = run_launch;
+  spawn->work.done = launched;
+  if (asked->with_input || asked->term.present)
+    inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
+  if (asked->term.present ? !open_terminal (spawn) : !open_pipes (spawn))
+    {
+      spawn->launch.birth = (struct process_birth){ PROCESS_FORK, errno, -1 };
+      launched (&spawn->work);
+    }
+  else if (spawn->slow)
+    worker_run (&spawn->work);
+  else
+    worker_run_here (&spawn->work);
 }
 
 static void
@@ -470,15 +570,21 @@ handle (struct request *request)
                                         .umask = &asked->umask,
                                         .cwd = &asked->cwd,
                                         .term = asked->term.present ? asked->term.data : NULL };
-  struct launch launch = LAUNCH_EMPTY;
-  if (launch_check (&launch, request, &fields))
+  struct spawn *spawn = new_spawn (request);
+  if (spawn == NULL)
+    answer_os_error (request, ENOMEM, "cannot run a command");
+  else if (!launch_check (&spawn->launch, request, &fields))
+    free_spawn (spawn);
+  else if (asked->linger < -1)
     {
-      if (asked->linger < -1)
-        answer_invalid_field (request, "linger", "neither -1 nor a number of milliseconds");
-      else
-        run (request, &launch);
+      free_spawn (spawn);
+      answer_invalid_field (request, "linger", "neither -1 nor a number of milliseconds");
     }
-  launch_free (&launch);
+  else
+    {
+      request->state = spawn;
+      start (spawn);
+    }
 }
 
 const struct request_kind spawn_kind = {
