@@ -96,6 +96,7 @@ struct lr_connection
 
   struct worker *worker; /* NULL: no function of the connector's own was called yet */
   size_t working;        /* calls it has */
+  struct lr_call *own;   /* the one of them that nobody asked for; NULL: none */
   void *state;           /* what the connector's open left */
   bool opened;           /* by it: its close has something to close */
 
@@ -873,6 +874,7 @@ call_connector (lr_connection *connection, enum operation operation, lr_callback
   completion->internal = true;
   call->completion = completion;
   call->started = true;
+  connection->own = call;
   work_on (call);
 }
 
@@ -899,6 +901,7 @@ connector_has_opened (void *data, int status, void *result, const struct lr_erro
 {
   lr_connection *connection = data;
   (void) result;
+  connection->own = NULL;
   if (connection->phase != PHASE_OPENING || connection->closing)
     {
       /* Too late for who wanted it, but it has to be closed.  */
@@ -1013,6 +1016,14 @@ open_tunnel (lr_connection *connection, uint32_t lease, struct lr_error *error)
   return status == 0 && connection->plain ? begin_plain (connection, error) : status;
 }
 
+/* Nobody waits for the connector's open any more.  */
+static void
+cancel_own (lr_connection *connection)
+{
+  if (connection->own != NULL)
+    worker_cancel (connection->worker, connection->own);
+}
+
 static void
 opening_is_late (void *context)
 {
@@ -1030,6 +1041,7 @@ opening_is_late (void *context)
              "%s: the connector %s has not opened it within %llu milliseconds", connection->host,
              connection->connector->table.schema, (unsigned long long) connection->timeout);
   connection_blame (connection, &connection->reason);
+  cancel_own (connection);
   fail_connection (connection);
 }
 
@@ -1226,6 +1238,7 @@ cancel_everything (lr_connection *connection)
   error_set (&error, LR_ERROR_CANCELLED, "%s: the connection was closed", connection->host);
   connection_blame (connection, &error);
   process_disconnect_all (connection->processes, connection->owns_loop, &error);
+  cancel_own (connection);
   end_sent_calls (connection);
   struct lr_call *call = connection->calls;
   while (call != NULL && call->next != NULL)

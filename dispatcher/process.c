@@ -1,5 +1,7 @@
 #include "dispatcher/process.h"
 
+#include "dispatcher/guard.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -149,6 +151,7 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
 {
   struct report report;
   setsid ();
+  guard_enter ();
   restore_signals ();
   if (take_descriptors (setup, report_fd))
     report_fd = REPORT_FD;
@@ -231,9 +234,8 @@ start_child (const struct process_setup *setup, char *const *candidates, int rep
   return pid;
 }
 
-/* The session of process PID, by /proc; -1: it is gone, or there is no /proc.  */
-static long
-session_of (long pid)
+long
+process_session_of (long pid)
 {
   char path[64], text[512];
   long session = -1;
@@ -299,7 +301,7 @@ take_census (void)
     {
       char *end;
       long pid = strtol (entry->d_name, &end, 10);
-      long session = pid > 0 && *end == '\0' ? session_of (pid) : -1;
+      long session = pid > 0 && *end == '\0' ? process_session_of (pid) : -1;
       if (session > 0 && getpgid ((pid_t) pid) != session && !add_to_census ((pid_t) pid, session))
         break;
     }
@@ -318,7 +320,7 @@ process_signal (const struct process *process, int signal)
   for (size_t i = 0; i < census.count; i++)
     {
       pid_t pid = census.processes[i].pid;
-      if (census.processes[i].session == process->pid && session_of (pid) == process->pid
+      if (census.processes[i].session == process->pid && process_session_of (pid) == process->pid
           && getpgid (pid) != process->pid)
         kill (pid, signal);
     }
@@ -376,6 +378,7 @@ process_fork (const struct process_setup *setup)
   struct report report;
   if (setup->cwd != NULL && is_no_directory (setup->cwd))
     return (struct process_birth){ PROCESS_NO_CWD, errno, -1 };
+  guard_begin ();
   char **candidates = list_candidates (setup->command[0]);
   if (candidates == NULL || pipe2 (report_pipe, O_CLOEXEC) != 0)
     {
@@ -398,6 +401,7 @@ process_fork (const struct process_setup *setup)
     return (struct process_birth){ PROCESS_FORK, errnum, -1 };
   if (got != (ssize_t) sizeof report)
     return (struct process_birth){ PROCESS_STARTED, 0, pid };
+  guard_leave (pid);
   waitpid (pid, NULL, 0);
   return (struct process_birth){ (enum process_stage) report.stage, report.errnum, -1 };
 }
@@ -425,6 +429,7 @@ process_free (struct process *process)
   /* Who was told to end, and has outlived the leader, is nobody's any more.  */
   if (process->hung_up && !process->killed)
     process_signal (process, SIGKILL);
+  guard_leave (process->pid);
   while (waitpid (process->pid, NULL, 0) < 0 && errno == EINTR)
     continue;
 }

@@ -81,6 +81,9 @@ void process_signal (const struct process *process, int signal);
 /* Signal the leader's group alone, unless the leader has exited.  */
 void process_signal_group (const struct process *process, int signal);
 
+/* The session that process PID is in, by /proc; -1: it is gone, or there is no /proc.  */
+long process_session_of (long pid);
+
 /* Reap the leader, which has exited.  */
 void process_free (struct process *process);
 

@@ -184,7 +184,8 @@ check_nothing_is_left "a child in a process group of its own, and its client"
 dispatcher () {
   local pid
   for pid in $(marked); do
-    if [[ "$(tr '\0' ' ' < "/proc/$pid/cmdline")" == *longreach-dispatcher* ]]; then
+    # Its guard has another name.
+    if [[ "$(cat "/proc/$pid/comm")" == longreach-dispa* ]]; then
       echo "$pid"
     fi
   done
@@ -198,6 +199,19 @@ for signal in TERM HUP INT; do
     ok "the client of a dispatcher ended by SIG$signal tells how its command ended"
   else
     not_ok "the client of a dispatcher ended by SIG$signal tells how its command ended" "it exits $status"
+  fi
+  check_nothing_is_left "a dispatcher ended by SIG$signal, and its command's children"
+done
+
+# One that can't end anything itself any more has a guard.
+for signal in KILL SEGV; do
+  start_family
+  kill "-$signal" "$(dispatcher)"
+  collect
+  if [ "$status" -eq 255 ]; then
+    ok "the client of a dispatcher ended by SIG$signal says so"
+  else
+    not_ok "the client of a dispatcher ended by SIG$signal says so" "it exits $status"
   fi
   check_nothing_is_left "a dispatcher ended by SIG$signal, and its command's children"
 done
