@@ -54,6 +54,8 @@ completion_fill (struct completion *completion, int status, void *result,
     deliver (completion);
   else if (completion->callback != NULL)
     loop_add_notice (completion->loop, &completion->notice, deliver, completion);
+  else
+    loop_hurry (completion->loop);
 }
 
 /* ---- calls ---- */

@@ -34,6 +34,7 @@ struct lr_loop
   bool rang;               /* there may be timers that have expired */
   bool watched;            /* somebody waits for the descriptor himself */
   bool woken;              /* the eventfd has been written to, and not read */
+  bool hurried;            /* a task has done what somebody waits for */
   bool woken_up;           /* it was read, and lr_loop_dispatch has not returned since */
 
   struct epoll_event events[EVENTS_MAX]; /* what is being delivered */
@@ -381,7 +382,14 @@ loop_add_notice (lr_loop *loop, struct loop_call *notice, void (*function) (void
   if (notice->queued)
     return;
   append (&loop->notices, notice, function, context);
+  loop->hurried = true;
   make_readable (loop);
+}
+
+void
+loop_hurry (lr_loop *loop)
+{
+  loop->hurried = true;
 }
 
 void
@@ -405,7 +413,7 @@ loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *contex
 static int
 time_to_wait (const lr_loop *loop, uint64_t timeout)
 {
-  bool busy = loop->tasks.first != NULL;
+  bool busy = loop->hurried || loop->tasks.first != NULL;
   for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
     busy = busy || watch->events != 0;
   if (busy)
@@ -489,6 +497,7 @@ deliver_timers (lr_loop *loop)
 void
 loop_step (lr_loop *loop, uint64_t timeout)
 {
+  loop->hurried = false;
   call_queued (&loop->tasks);
   int got = epoll_wait (loop->epoll, loop->events, EVENTS_MAX, time_to_wait (loop, timeout));
   loop->event_count = got < 0 ? 0 : got;

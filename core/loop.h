@@ -74,6 +74,10 @@ void loop_add_notice (lr_loop *loop, struct loop_call *notice, void (*function) 
                       void *context);
 void loop_remove_notice (lr_loop *loop, struct loop_call *notice);
 
+/* What somebody waits for has come: the step that is under way need not wait any more.  A notice
+   says so by itself.  */
+void loop_hurry (lr_loop *loop);
+
 /* Call FUNCTION in LOOP's next step; from any thread.  CALL must not be queued anywhere.  */
 void loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *context),
                 void *context);

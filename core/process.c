@@ -68,6 +68,8 @@ note (struct lr_process *process, uint32_t events)
 {
   const uint32_t lasting = LR_PROCESS_STARTED | LR_PROCESS_EXITED | LR_PROCESS_CLOSED;
   process->status.events |= events & lasting;
+  if (process->loop != NULL)
+    loop_hurry (process->loop);
   if (process->callback == NULL || process->loop == NULL)
     return;
   process->untold |= events;
