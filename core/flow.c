@@ -63,7 +63,8 @@ flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size
   *credit = 0;
   if (flow->file != NULL || (may_spill && flow->end - flow->start + size > MEMORY_LIMIT))
     {
-      *credit = size;
+      *credit = may_spill ? size : 0;
+      flow->owed += size - *credit;
       return add_to_file (flow, data, size);
     }
   if (!make_room (flow, size))
@@ -72,6 +73,14 @@ flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size
   flow->end += size;
   flow->owed += size;
   return 0;
+}
+
+size_t
+flow_pay (struct flow *flow)
+{
+  size_t credit = flow->owed;
+  flow->owed = 0;
+  return credit;
 }
 
 /* The next bytes of the file come to memory, which is empty.  */

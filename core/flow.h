@@ -16,7 +16,7 @@ struct flow
 {
   char *data; /* owned: the first bytes */
   size_t start, end, allocated;
-  size_t owed; /* of them, from their start, what the sender has no credit for yet */
+  size_t owed; /* of all, what the sender has no credit for yet */
   FILE *file;  /* owned: the bytes behind them; NULL: there are none */
   int64_t file_start, file_end;
 };
@@ -24,6 +24,10 @@ struct flow
 /* Add bytes; MAY_SPILL: to the file if they are many.  *CREDIT is for how many of them the sender
    can have credit at once.  0, or an errno.  */
 int flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size_t *credit);
+
+/* Somebody waits: the sender may go on, whatever is there.  Returns for how many bytes credit is
+   due.  */
+size_t flow_pay (struct flow *flow);
 
 /* The bytes from the start that are in memory; none only if the flow is empty, or *ERRNUM says why
    they can't be read back.  */

@@ -161,7 +161,7 @@ take_exited (struct lr_process *process, const struct packet_exited *exited)
   source_end (&process->source);
   process->input_closed = true;
   flow_free (&process->input);
-  note (process, LR_PROCESS_EXITED);
+  note (process, LR_PROCESS_EXITED | (process->input_wanted ? LR_PROCESS_INPUT : 0));
 }
 
 static void
@@ -605,6 +605,8 @@ lr_process_resize (lr_process *process, uint32_t rows, uint32_t columns, struct 
 static void
 step (struct lr_process *process, uint64_t timeout)
 {
+  for (int i = 0; i < 2; i++)
+    consume (process, &process->outputs[i], flow_pay (&process->outputs[i].flow));
   process->spilling = true;
   loop_step (process->loop, timeout);
   process->spilling = false;
@@ -634,10 +636,10 @@ lr_process_wait (lr_process *process, uint64_t timeout, struct lr_process_status
   error = error_begin (error, &local);
   if (check_may_wait (process, error) != 0)
     return -1;
-  while (!is_over (process))
+  for (bool stepped = false; !is_over (process); stepped = true)
     {
       int64_t left = due - loop_now ();
-      if (left <= 0)
+      if (left <= 0 && stepped)
         {
           if (status != NULL)
             export_status (process, status);
@@ -645,7 +647,7 @@ lr_process_wait (lr_process *process, uint64_t timeout, struct lr_process_status
                      process->name, (unsigned long long) timeout);
           return stop_waiting (process, -1);
         }
-      step (process, due == INT64_MAX ? LR_NEVER : (uint64_t) left);
+      step (process, due == INT64_MAX ? LR_NEVER : left <= 0 ? 0 : (uint64_t) left);
     }
   return stop_waiting (process, lr_process_get_status (process, status, error));
 }
