@@ -27,19 +27,25 @@ is_dependent (const char *type)
   return false;
 }
 
-/* The type in a LINE of mountinfo: the word after " - ".  False: there is none.  */
+/* Whether a LINE of mountinfo is about such a file system: its type is the word after " - ".  What
+   is mounted below /proc and /sys, its fifth word, is there nearly everywhere and leads nowhere
+   else: an autofs for binfmt_misc, or a container's own numbers of processors.  */
 static bool
-find_type (const char *line, char type[64])
+may_hang (const char *line)
 {
+  char point[8] = "", type[64] = "";
   const char *separator = strstr (line, " - ");
-  return separator != NULL && sscanf (separator, " - %63s", type) == 1;
+  if (separator == NULL || sscanf (separator, " - %63s", type) != 1
+      || sscanf (line, "%*s %*s %*s %*s %7s", point) != 1)
+    return false;
+  bool is_systems = strncmp (point, "/proc/", 6) == 0 || strncmp (point, "/sys/", 5) == 0;
+  return is_dependent (type) && !is_systems;
 }
 
 static bool
 read_mounts (int file)
 {
   static char line[4096 * 3];
-  char type[64];
   bool found = false;
   int copy = lseek (file, 0, SEEK_SET) == 0 ? fcntl (file, F_DUPFD_CLOEXEC, 3) : -1;
   FILE *stream = copy < 0 ? NULL : fdopen (copy, "r");
@@ -50,7 +56,7 @@ read_mounts (int file)
       return false;
     }
   while (!found && fgets (line, sizeof line, stream) != NULL)
-    found = find_type (line, type) && is_dependent (type);
+    found = may_hang (line);
   fclose (stream);
   return found;
 }

@@ -7,7 +7,8 @@
 
 /* Whether anything is mounted here that depends on somebody else, a server or a program in user
    space.  Which of them a path leads to can't be known without following its links, and so touching
-   them: if there is one, any path may.  Nothing is touched to find out.  */
+   them: if there is one, any path may, and so may a program that is looked for.  Nothing is touched
+   to find out.  */
 bool mounts_may_hang (void);
 
 #endif

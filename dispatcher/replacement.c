@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -639,6 +638,8 @@ commit_beside (struct replacement *replacement, const struct replacement_owner *
   set_owner_and_mode (replacement, replacement->file, owner, true);
   if (sync)
     sync_file (replacement, replacement->file);
+  if (replacement->given_up)
+    fail (replacement, ECANCELED, "cannot replace");
   if (replacement->errnum != 0)
     return;
   int errnum = take_name (replacement);
@@ -654,6 +655,8 @@ void
 replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
                     bool sync, char *scratch)
 {
+  if (replacement->given_up)
+    fail (replacement, ECANCELED, "cannot replace");
   if (replacement->errnum != 0)
     return;
   if (replacement->in_place)

@@ -12,6 +12,7 @@
 
 #include "dispatcher/spool.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -31,8 +32,9 @@ struct replacement
   char temporary[40]; /* its name in the directory; "": it has none */
   struct spool spool; /* the new content, while in_place */
 
-  int errnum;       /* the first thing that went wrong, 0: nothing */
-  const char *what; /* was being done: "cannot create a file beside" */
+  atomic_bool given_up; /* set on any thread: nothing is to be put in place any more */
+  int errnum;           /* the first thing that went wrong, 0: nothing */
+  const char *what;     /* was being done: "cannot create a file beside" */
 };
 
 enum

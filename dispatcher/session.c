@@ -61,6 +61,7 @@ static struct
 
   int64_t heard, spoke; /* when the other side, and this one, last did */
   uint64_t spoken;      /* bytes written until then */
+  bool stuck;           /* the client didn't take all */
   struct timer ack, lease;
   int64_t lease_lasts; /* milliseconds; 0: for ever */
 
@@ -486,7 +487,6 @@ lose_output (void)
   output_lose ();
   loop_set_events (&session.output, WATCH_NOTHING);
   begin_end (0);
-  loop_remove_job (&session.rest);
 }
 
 static void
@@ -505,8 +505,12 @@ flush (void)
   if (output_written () != session.spoken)
     {
       session.spoken = output_written ();
-      session.spoke = session.heard = loop_now ();
+      session.spoke = loop_now ();
+      /* That a pipe has room says nothing of who reads it; that it has room again does.  */
+      if (session.stuck)
+        session.heard = session.spoke;
     }
+  session.stuck = output_pending () > 0;
   if (state == OUTPUT_BROKEN)
     fail ("%s", output_error ());
   if (state != OUTPUT_FINE && session.output.events != WATCH_NOTHING)
@@ -533,8 +537,9 @@ settle (void *context)
     loop_set_events (&session.output, output_pending () > 0 || outlet_waiting () ? POLLOUT : 0);
   else if (outlet_waiting () && !session.rest.set)
     loop_add_job (&session.rest, keep_dropping, NULL);
-  bool done = channel_count () == 0 && output_pending () == 0
-              && (worker_pending () == 0 || session.workers_over);
+  /* Only after an orderly end are answers waited for.  */
+  bool answered = output_pending () == 0 || session.status != 0;
+  bool done = channel_count () == 0 && answered && (worker_pending () == 0 || session.workers_over);
   if (session.ending && (done || session.over))
     loop_stop ();
 }

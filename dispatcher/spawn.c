@@ -142,31 +142,50 @@ close_if_complete (struct spawn *spawn)
   answer (request, &(struct packet){ .id = PACKET_CLOSED });
 }
 
-/* From here on only what the outputs have now.  */
+/* ENDED: and not cut off.  */
 static void
-cut_outputs (struct spawn *spawn)
+end_drain (struct drain *drain, bool ended)
 {
-  for (int i = 0; i < 2; i++)
-    {
-      struct drain *drain = &spawn->drains[i];
-      int left = 0;
-      if (drain->watch.fd < 0 || drain->cut)
-        continue;
-      if (spawn->terminal)
-        left = TERMINAL_LEFT;
-      else
-        ioctl (drain->watch.fd, FIONREAD, &left);
-      drain->cut = true;
-      drain->left = (size_t) left;
-      loop_set_events (&drain->watch, WATCH_NOTHING);
-      outlet_ready (drain->outlet);
-    }
+  loop_close (&drain->watch);
+  if (ended)
+    outlet_end (drain->outlet);
+  else
+    outlet_close (drain->outlet);
+}
+
+/* Whether nobody can write to it any more, and all was read.  */
+static bool
+is_at_end (const struct drain *drain)
+{
+  struct pollfd poll_fd = { .fd = drain->watch.fd, .events = POLLIN };
+  return poll (&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) == 0;
+}
+
+/* From here on only what it has now.  */
+static void
+cut_drain (struct drain *drain)
+{
+  int left = TERMINAL_LEFT;
+  if (drain->watch.fd < 0 || drain->cut)
+    return;
+  if (!drain->spawn->terminal && ioctl (drain->watch.fd, FIONREAD, &left) != 0)
+    left = 0;
+  drain->cut = true;
+  drain->left = (size_t) left;
+  loop_set_events (&drain->watch, WATCH_NOTHING);
+  if (left == 0)
+    end_drain (drain, is_at_end (drain));
+  else
+    outlet_ready (drain->outlet);
 }
 
 static void
-linger_ended (void *context)
+cut_outputs (void *context)
 {
-  cut_outputs (context);
+  struct spawn *spawn = context;
+  cut_drain (&spawn->drains[0]);
+  cut_drain (&spawn->drains[1]);
+  close_if_complete (spawn);
 }
 
 static void
@@ -186,9 +205,12 @@ process_changed (void *context)
       feed_drop (&spawn->input);
       tell_exit (spawn);
       if (spawn->timed_out || spawn->terminal || spawn->linger == 0)
-        cut_outputs (spawn);
-      else if (spawn->linger > 0)
-        loop_set_timer (&spawn->lingering, loop_now () + spawn->linger, linger_ended, spawn);
+        {
+          cut_outputs (spawn);
+          return;
+        }
+      if (spawn->linger > 0)
+        loop_set_timer (&spawn->lingering, loop_now () + spawn->linger, cut_outputs, spawn);
     }
   close_if_complete (spawn);
 }
@@ -226,34 +248,24 @@ abandon (struct request *request)
 
 /* ---- outputs ---- */
 
-static void
-output_ready (void *context, short events)
-{
-  struct drain *drain = context;
-  (void) events;
-  loop_set_events (&drain->watch, WATCH_NOTHING);
-  outlet_ready (drain->outlet);
-}
-
-/* ENDED: and not cut off.  */
 static long
-end_drain (struct drain *drain, bool ended)
+produce_end (struct drain *drain, bool ended)
 {
-  loop_close (&drain->watch);
-  if (ended)
-    outlet_end (drain->outlet);
-  else
-    outlet_close (drain->outlet);
+  end_drain (drain, ended);
   close_if_complete (drain->spawn);
   return OUTLET_GONE;
 }
 
-/* Whether nobody can write to it any more, and all was read.  */
-static bool
-is_at_end (const struct drain *drain)
+/* Without anything to read its end needs no credit.  */
+static void
+output_ready (void *context, short events)
 {
-  struct pollfd poll_fd = { .fd = drain->watch.fd, .events = POLLIN };
-  return poll (&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) == 0;
+  struct drain *drain = context;
+  loop_set_events (&drain->watch, WATCH_NOTHING);
+  if ((events & POLLIN) != 0)
+    outlet_ready (drain->outlet);
+  else
+    produce_end (drain, true);
 }
 
 static long
@@ -263,7 +275,7 @@ produce (void *context, char *buffer, size_t size)
   if (drain->spawn->starting)
     return OUTLET_LATER;
   if (drain->cut && drain->left == 0)
-    return end_drain (drain, drain->spawn->terminal || is_at_end (drain));
+    return produce_end (drain, drain->spawn->terminal || is_at_end (drain));
   if (drain->cut && drain->left < size)
     size = drain->left;
   ssize_t got = read (drain->watch.fd, buffer, size);
@@ -276,7 +288,7 @@ produce (void *context, char *buffer, size_t size)
     }
   /* A terminal's end is EIO, or that it has no more when its leader has exited.  */
   if (got <= 0)
-    return end_drain (drain, got == 0 || drain->spawn->terminal || errno != EAGAIN);
+    return produce_end (drain, got == 0 || drain->spawn->terminal || errno != EAGAIN);
   drain->left -= drain->cut ? (size_t) got : 0;
   return got;
 }

@@ -126,7 +126,11 @@ leave (struct writing *writing)
   writing->request = NULL;
   feed_close (&writing->feed);
   if (writing->busy)
-    return;
+    {
+      if (writing->work.run == commit)
+        writing->replacement.given_up = true;
+      return;
+    }
   writing->work.run = give_back;
   writing->work.done = given_back;
   if (writing->slow)
