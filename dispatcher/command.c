@@ -48,7 +48,7 @@ new_command (struct request *request)
     return NULL;
   command->request = request;
   command->input = FEED_EMPTY;
-  command->output = (struct capture){ command, { .fd = -1, .slot = -1 }, SPOOL_EMPTY, 0 };
+  command->output = (struct capture){ command, { .fd = -1 }, SPOOL_EMPTY, 0 };
   command->error = command->output;
   request->state = command;
   return command;

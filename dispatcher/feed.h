@@ -26,7 +26,7 @@ struct feed
   void *context;
 };
 
-#define FEED_EMPTY ((struct feed){ { .fd = -1, .slot = -1 }, SPOOL_EMPTY, false, NULL, NULL, NULL })
+#define FEED_EMPTY ((struct feed){ { .fd = -1 }, SPOOL_EMPTY, false, NULL, NULL, NULL })
 
 /* FD, which doesn't block, is FEED's from here on, and gets what waits and what is added; false:
    no memory.  Nothing is written before the loop's next turn.  */

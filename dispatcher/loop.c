@@ -7,98 +7,118 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-/* polls[i] and watches[i] belong together.  A watch that leaves during a round leaves a hole
-   (watches[i] NULL), so that no slot changes its meaning before the round is over.  */
-static struct pollfd *polls;
-static struct watch **watches;
-static int watch_count, watch_allocated;
-static bool holes;
+enum
+{
+  EVENTS_MAX = 64, /* taken from the kernel at a time */
+};
+
+static int epoll_fd = -1;
+
+/* What is being delivered in this round, at NEXT.  A watch that leaves takes its own away.  */
+static struct epoll_event events[EVENTS_MAX];
+static int event_count;
+
+/* Watches that epoll refuses, of regular files: they are always ready.  */
+static struct watch *always_ready;
 
 static struct timer *timers; /* soonest first */
 static struct job *jobs;
 static uint64_t generation;
 static bool stopped;
 
+/* A timerfd, which costs the waits nothing.  It may ring for a timer that was taken out.  */
+static struct watch alarm_watch = { .fd = -1 };
+static int64_t alarm_due; /* not later than the first timer; 0: it is not set */
+static bool rang;
+
 static volatile sig_atomic_t child_flag, end_flag;
 static void (*child_changed_hook) (void);
 static void (*ended_hook) (int signal);
 
-static bool
-grow (void)
+/* ---- descriptors ---- */
+
+/* What epoll is told: of poll's events it has the same bits.  */
+static void
+tell_epoll (struct watch *watch, int operation)
 {
-  int wanted = watch_allocated == 0 ? 16 : watch_allocated * 2;
-  struct pollfd *more_polls = realloc (polls, (size_t) wanted * sizeof *polls);
-  if (more_polls == NULL)
-    return false;
-  polls = more_polls;
-  struct watch **more_watches = realloc (watches, (size_t) wanted * sizeof *watches);
-  if (more_watches == NULL)
-    return false;
-  watches = more_watches;
-  watch_allocated = wanted;
-  return true;
+  struct epoll_event event = { .events = (uint32_t) (unsigned short) watch->events,
+                               .data = { .ptr = watch } };
+  epoll_ctl (epoll_fd, operation, watch->fd, &event);
+}
+
+static bool
+open_epoll (void)
+{
+  if (epoll_fd < 0)
+    epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  return epoll_fd >= 0;
 }
 
 bool
-loop_watch (struct watch *watch, int fd, short events, void (*ready) (void *context, short events),
-            void *context)
+loop_watch (struct watch *watch, int fd, short events_wanted,
+            void (*ready) (void *context, short events), void *context)
 {
-  *watch = (struct watch){ fd, events, ready, context, -1 };
-  if (watch_count == watch_allocated && !grow ())
+  *watch = (struct watch){ .fd = fd, .events = WATCH_NOTHING, .ready = ready, .context = context };
+  struct epoll_event none = { .events = 0, .data = { .ptr = watch } };
+  if (!open_epoll ())
     return false;
-  watch->slot = watch_count++;
-  watches[watch->slot] = watch;
-  polls[watch->slot] = (struct pollfd){ .fd = fd, .events = 0 };
-  loop_set_events (watch, events);
+  if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &none) == 0)
+    epoll_ctl (epoll_fd, EPOLL_CTL_DEL, fd, &none);
+  else if (errno != EPERM)
+    return false;
+  else
+    {
+      watch->always = true;
+      watch->next = always_ready;
+      always_ready = watch;
+    }
+  watch->watched = true;
+  loop_set_events (watch, events_wanted);
   return true;
 }
 
 void
-loop_set_events (struct watch *watch, short events)
+loop_set_events (struct watch *watch, short wanted)
 {
-  watch->events = events;
-  if (watch->slot < 0)
+  short before = watch->events;
+  watch->events = wanted;
+  if (!watch->watched || before == wanted)
     return;
-  polls[watch->slot].fd = events == WATCH_NOTHING ? -1 : watch->fd;
-  polls[watch->slot].events = (short) (events == WATCH_NOTHING ? 0 : events);
+  if (!watch->always)
+    tell_epoll (watch, before == WATCH_NOTHING   ? EPOLL_CTL_ADD
+                       : wanted == WATCH_NOTHING ? EPOLL_CTL_DEL
+                                                 : EPOLL_CTL_MOD);
   /* What a callback of this round no longer wants is not delivered in it.  */
-  int wanted = polls[watch->slot].events | POLLHUP | POLLERR | POLLNVAL;
-  polls[watch->slot].revents = (short) (polls[watch->slot].revents & wanted);
+  uint32_t kept =
+      wanted == WATCH_NOTHING ? 0 : (uint32_t) (unsigned short) wanted | EPOLLHUP | EPOLLERR;
+  for (int i = 0; i < event_count; i++)
+    if (events[i].data.ptr == watch)
+      events[i].events &= kept;
 }
 
 void
 loop_close (struct watch *watch)
 {
-  if (watch->slot >= 0)
-    {
-      watches[watch->slot] = NULL;
-      polls[watch->slot] = (struct pollfd){ .fd = -1 };
-      holes = true;
-    }
+  loop_set_events (watch, WATCH_NOTHING);
+  for (struct watch **place = &always_ready; watch->always && *place != NULL;
+       place = &(*place)->next)
+    if (*place == watch)
+      {
+        *place = watch->next;
+        break;
+      }
   if (watch->fd >= 0)
     close (watch->fd);
   watch->fd = -1;
-  watch->slot = -1;
+  watch->watched = watch->always = false;
 }
 
-static void
-fill_holes (void)
-{
-  int kept = 0;
-  for (int i = 0; i < watch_count; i++)
-    if (watches[i] != NULL)
-      {
-        watches[kept] = watches[i];
-        polls[kept] = polls[i];
-        watches[kept]->slot = kept;
-        kept++;
-      }
-  watch_count = kept;
-  holes = false;
-}
+/* ---- timers and jobs ---- */
 
 int64_t
 loop_now (void)
@@ -106,6 +126,36 @@ loop_now (void)
   struct timespec now;
   clock_gettime (CLOCK_MONOTONIC, &now);
   return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+alarm_rang (void *context, short ready)
+{
+  uint64_t count;
+  (void) context;
+  (void) ready;
+  ssize_t ignored = read (alarm_watch.fd, &count, sizeof count);
+  (void) ignored;
+  alarm_due = 0;
+  rang = true;
+}
+
+static void
+set_alarm (void)
+{
+  if (timers == NULL || (alarm_due != 0 && alarm_due <= timers->due))
+    return;
+  if (alarm_watch.fd < 0)
+    {
+      int fd = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+      if (fd < 0 || !loop_watch (&alarm_watch, fd, POLLIN, alarm_rang, NULL))
+        return;
+    }
+  int64_t due = timers->due < 1 ? 1 : timers->due;
+  struct itimerspec when = { .it_value = { .tv_sec = (time_t) (due / 1000),
+                                           .tv_nsec = (long) (due % 1000) * 1000000 } };
+  timerfd_settime (alarm_watch.fd, TFD_TIMER_ABSTIME, &when, NULL);
+  alarm_due = due;
 }
 
 void
@@ -118,6 +168,7 @@ loop_set_timer (struct timer *timer, int64_t due, void (*expired) (void *context
     place = &(*place)->next;
   timer->next = *place;
   *place = timer;
+  set_alarm ();
 }
 
 void
@@ -169,8 +220,8 @@ note_signal (int signal)
     end_flag = signal;
 }
 
-/* Signals are blocked but for the time spent in ppoll: none can slip in between a look at the flags
-   and the wait.  */
+/* Signals are blocked but for the time spent in epoll_pwait: none can slip in between a look at the
+   flags and the wait.  */
 void
 loop_handle_signals (void (*child_changed) (void), void (*ended) (int signal))
 {
@@ -217,26 +268,46 @@ deliver_signals (void)
 static void
 deliver_events (void)
 {
-  int count = watch_count; /* what joins in this round waits for the next */
+  for (int i = 0; i < event_count; i++)
+    {
+      struct watch *watch = events[i].data.ptr;
+      short ready = (short) (unsigned short) events[i].events;
+      events[i].events = 0;
+      if (ready != 0)
+        watch->ready (watch->context, ready);
+    }
+  event_count = 0;
+}
+
+/* Each once: one may take out another, so the search begins anew after each call.  */
+static void
+deliver_always_ready (void)
+{
+  int count = 0;
+  for (const struct watch *watch = always_ready; watch != NULL; watch = watch->next)
+    count++;
   for (int i = 0; i < count; i++)
-    if (watches[i] != NULL && polls[i].revents != 0)
-      {
-        short events = polls[i].revents;
-        polls[i].revents = 0;
-        watches[i]->ready (watches[i]->context, events);
-      }
+    {
+      struct watch *watch = always_ready;
+      for (int j = 0; j < i && watch != NULL; j++)
+        watch = watch->next;
+      if (watch != NULL && watch->events > 0)
+        watch->ready (watch->context, watch->events);
+    }
 }
 
 static void
 deliver_timers (void)
 {
-  int64_t now = timers == NULL ? 0 : loop_now ();
+  int64_t now = loop_now ();
+  rang = false;
   while (timers != NULL && timers->due <= now)
     {
       struct timer *timer = timers;
       loop_clear_timer (timer);
       timer->expired (timer->context);
     }
+  set_alarm ();
 }
 
 /* One slice of the first job, which then goes behind the others.  */
@@ -254,20 +325,13 @@ work_one_slice (void)
 static void
 wait_for_events (void)
 {
-  struct timespec wait = { 0, 0 };
   sigset_t none;
   bool busy = jobs != NULL || child_flag;
-  if (!busy && timers != NULL)
-    {
-      int64_t left = timers->due - loop_now ();
-      if (left > 0)
-        wait = (struct timespec){ (time_t) (left / 1000), (long) (left % 1000) * 1000000 };
-    }
+  for (const struct watch *watch = always_ready; watch != NULL; watch = watch->next)
+    busy = busy || watch->events > 0;
   sigemptyset (&none);
-  int got = ppoll (polls, (nfds_t) watch_count, !busy && timers == NULL ? NULL : &wait, &none);
-  if (got < 0)
-    for (int i = 0; i < watch_count; i++)
-      polls[i].revents = 0;
+  int got = epoll_pwait (epoll_fd, events, EVENTS_MAX, busy ? 0 : -1, &none);
+  event_count = got < 0 ? 0 : got;
 }
 
 void
@@ -280,11 +344,12 @@ loop_run (void (*settle) (void *context), void *context)
       generation++;
       deliver_signals ();
       deliver_events ();
-      deliver_timers ();
+      if (always_ready != NULL)
+        deliver_always_ready ();
+      if (rang)
+        deliver_timers ();
       work_one_slice ();
       settle (context);
-      if (holes)
-        fill_holes ();
     }
 }
 

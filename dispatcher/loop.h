@@ -1,7 +1,7 @@
 /* The dispatcher's one poll loop: descriptors, timers, signals, and work in slices.
 
-   Nothing here blocks but loop_run, and that only in ppoll.  Callbacks run one after another, and
-   may add and remove anything, themselves included.  */
+   Nothing here blocks but loop_run, and that only in epoll_pwait.  Callbacks run one after another,
+   and may add and remove anything, themselves included.  */
 
 #ifndef DISPATCHER_LOOP_H
 #define DISPATCHER_LOOP_H
@@ -16,7 +16,11 @@ struct watch
   short events; /* of poll; 0 still reports hang-up and errors; WATCH_NOTHING is not even these */
   void (*ready) (void *context, short events);
   void *context;
-  int slot; /* -1: not in the loop */
+
+  /* The loop's own.  */
+  bool watched; /* it is in the loop */
+  bool always;  /* epoll refuses it: it is always ready */
+  struct watch *next;
 };
 
 enum

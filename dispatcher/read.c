@@ -135,7 +135,7 @@ leave (struct reading *reading)
   if (reading->request != NULL)
     reading->request->state = NULL;
   reading->request = NULL;
-  if (reading->watch.slot >= 0)
+  if (reading->watch.watched)
     reading->file = -1;
   loop_close (&reading->watch);
   if (!reading->busy)
@@ -175,7 +175,7 @@ ready (void *context, short events)
 static bool
 wait_for_file (struct reading *reading)
 {
-  if (reading->watch.slot >= 0)
+  if (reading->watch.watched)
     loop_set_events (&reading->watch, POLLIN);
   else if (!loop_watch (&reading->watch, reading->file, POLLIN, ready, reading))
     {
@@ -336,7 +336,7 @@ handle (struct request *request)
   reading->offset = asked->offset;
   reading->left = asked->length;
   reading->file = -1;
-  reading->watch = (struct watch){ .fd = -1, .slot = -1 };
+  reading->watch = (struct watch){ .fd = -1 };
   reading->outlet = &channel_of (request)->outlets[FRAME_STREAM_OUTPUT];
   request->state = reading;
   outlet_open (reading->outlet, produce, reading);

@@ -80,7 +80,7 @@ new_spawn (struct request *request)
   spawn->linger = asked->linger < LONGEST ? asked->linger : -1;
   for (int i = 0; i < 2; i++)
     spawn->drains[i] = (struct drain){ .spawn = spawn,
-                                       .watch = { .fd = -1, .slot = -1 },
+                                       .watch = { .fd = -1 },
                                        .outlet = &channel_of (request)->outlets[i + 1] };
   return spawn;
 }

@@ -30,7 +30,7 @@ static pthread_cond_t work_came = PTHREAD_COND_INITIALIZER;
 static struct list waiting, finished;
 static unsigned threads, idle;
 static size_t pending; /* the loop's */
-static struct watch wake_up = { .fd = -1, .slot = -1 };
+static struct watch wake_up = { .fd = -1 };
 
 static void
 append (struct list *list, struct work *work)
@@ -99,7 +99,7 @@ take_finished (void *context, short events)
 static bool
 prepare (void)
 {
-  if (wake_up.slot >= 0)
+  if (wake_up.watched)
     return true;
 #ifdef M_ARENA_MAX
   mallopt (M_ARENA_MAX, 1); /* threads allocate too little to have memory of their own */
