@@ -1,6 +1,8 @@
 #include "cli/options.h"
+#include "cli/duration.h"
 #include "cli/nearest.h"
 #include "cli/report.h"
+#include "cli/size.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -157,6 +159,22 @@ store_number (const struct cli_option *option, const char *value, struct option_
 }
 
 static void
+store_duration (const struct cli_option *option, const char *value, struct option_problem *problem)
+{
+  if (!duration_parse (value, option->duration))
+    set_problem (problem, "--%s takes seconds, or a time such as 500ms, 2m or 1h, not \"%s\"",
+                 option->name, value);
+}
+
+static void
+store_size (const struct cli_option *option, const char *value, struct option_problem *problem)
+{
+  if (!size_parse (value, option->size))
+    set_problem (problem, "--%s takes a number of bytes, such as 4096, 64K or 1G, not \"%s\"",
+                 option->name, value);
+}
+
+static void
 store (const struct cli_option *option, const char *value, struct option_problem *problem)
 {
   if (option->flag != NULL)
@@ -165,6 +183,10 @@ store (const struct cli_option *option, const char *value, struct option_problem
     *option->text = value;
   else if (option->number != NULL)
     store_number (option, value, problem);
+  else if (option->duration != NULL)
+    store_duration (option, value, problem);
+  else if (option->size != NULL)
+    store_size (option, value, problem);
   else
     append_word (option->list, value);
 }

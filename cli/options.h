@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Words given with a repeatable option.  ITEMS is owned and ends with NULL, or is NULL when there
@@ -25,7 +26,9 @@ struct cli_option
   const char *help;     /* a sentence without its final stop */
   bool *flag;
   const char **text;
-  unsigned *number; /* from 1 */
+  unsigned *number;   /* from 1 */
+  uint64_t *duration; /* milliseconds */
+  uint64_t *size;     /* bytes */
   struct word_list *list;
 };
 
