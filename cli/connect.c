@@ -1,5 +1,6 @@
 #include "cli/connect.h"
 #include "cli/report.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 
 #include <errno.h>
@@ -8,12 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* No duration is that long.  */
+#define NOT_GIVEN UINT64_MAX
+
 static struct
 {
   struct word_list plugin_directories;
   struct word_list connector_options;
   bool verbose;
-} given;
+  uint64_t connect_timeout; /* milliseconds; 0: never */
+  uint64_t keep_alive;
+} given = { .connect_timeout = NOT_GIVEN, .keep_alive = NOT_GIVEN };
 
 const struct cli_option registry_options[] = {
   { .name = "plugin-dir",
@@ -32,12 +38,22 @@ const struct cli_option url_options[] = {
     .argument = "NAME=VALUE",
     .help = "Set an option of the URL's last hop; can be repeated",
     .list = &given.connector_options },
+  { .name = "connect-timeout",
+    .argument = "SECONDS",
+    .help = "Give up if the connection is not there by then; 60 by default, 0 for never",
+    .duration = &given.connect_timeout },
+  { .name = "keep-alive",
+    .argument = "SECONDS",
+    .help = "Ask for a sign of life after so long a silence, and give up after as long again; 30 "
+            "by default, 0 for never",
+    .duration = &given.keep_alive },
   { 0 },
 };
 
 static struct
 {
   lr_registry *registry;
+  lr_loop *loop;
   lr_connection *connection;
   const char *url; /* borrowed */
   char *host;      /* lr_free frees it; NULL: nobody has asked yet */
@@ -52,7 +68,7 @@ print_log_line (void *data, enum lr_log_level level, const char *line)
   flockfile (stderr);
   fputs ("longreach: ", stderr);
   text_print_escaped (stderr, line, strlen (line));
-  putc ('\n', stderr);
+  fputs (terminal_newline (), stderr);
   funlockfile (stderr);
 }
 
@@ -110,15 +126,34 @@ connect_registry (lr_registry **registry)
   return 0;
 }
 
+/* MILLISECONDS as the library takes it.  */
+static uint64_t
+time_to_wait (uint64_t milliseconds)
+{
+  if (milliseconds == NOT_GIVEN)
+    return 0;
+  return milliseconds == 0 ? LR_NEVER : milliseconds;
+}
+
+/* Open URL with what is there already.  Returns 0 or -1.  */
+static int
+open_connection (const char *url, struct lr_error *error)
+{
+  struct lr_open_args args =
+      LR_OPEN_ARGS (.url = url, .options = given.connector_options.items, .loop = opened.loop,
+                    .timeout_ms = time_to_wait (given.connect_timeout),
+                    .keep_alive_ms = time_to_wait (given.keep_alive));
+  return lr_open (opened.registry, &args, &opened.connection, error);
+}
+
 int
 connect_open (const char *url, lr_connection **connection)
 {
   int status = connect_registry (&opened.registry);
   if (status != 0)
     return status;
-  struct lr_open_args args = LR_OPEN_ARGS (.url = url, .options = given.connector_options.items);
   struct lr_error error;
-  if (lr_open (opened.registry, &args, &opened.connection, &error) != 0)
+  if (lr_loop_new (&opened.loop, &error) != 0 || open_connection (url, &error) != 0)
     {
       status = report_open_failure (&error);
       connect_end ();
@@ -127,6 +162,12 @@ connect_open (const char *url, lr_connection **connection)
   opened.url = url;
   *connection = opened.connection;
   return 0;
+}
+
+lr_loop *
+connect_loop (void)
+{
+  return opened.loop;
 }
 
 const char *
@@ -144,6 +185,8 @@ connect_end (void)
 {
   lr_close (opened.connection);
   opened.connection = NULL;
+  lr_loop_free (opened.loop);
+  opened.loop = NULL;
   lr_free (opened.host);
   opened.host = NULL;
   if (opened.registry != NULL)

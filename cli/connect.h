@@ -8,7 +8,7 @@
 #include <longreach/longreach.h>
 
 extern const struct cli_option registry_options[]; /* --plugin-dir, --verbose */
-extern const struct cli_option url_options[];      /* -o */
+extern const struct cli_option url_options[];      /* -o, --connect-timeout, --keep-alive */
 
 /* Each of these returns 0, or an exit status, having reported the failure.  */
 
@@ -17,6 +17,9 @@ int connect_registry (lr_registry **registry);
 
 /* The connection is borrowed: connect_end closes it.  At most one is open.  */
 int connect_open (const char *url, lr_connection **connection);
+
+/* The loop that the connection belongs to; borrowed until connect_end.  */
+lr_loop *connect_loop (void);
 
 /* The name of the host that is connected to, for messages; borrowed until connect_end.  */
 const char *connect_host (void);

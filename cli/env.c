@@ -1,32 +1,25 @@
 #include "cli/connect.h"
 #include "cli/json.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
 #include "cli/text.h"
+#include "cli/timeout.h"
 
 #include <stdio.h>
-
-static void
-print_json (const char *name, const char *value)
-{
-  json_t *object = json_new_object ();
-  json_add_text (object, "name", name);
-  json_add_text (object, "value", value);
-  json_print (object);
-}
 
 static int
 env_at (lr_connection *connection, char **operands, size_t count)
 {
   (void) count;
   const char *name = operands[0];
-  struct lr_getenv_args args = LR_GETENV_ARGS (.key = name);
+  struct lr_getenv_args args = LR_GETENV_ARGS (.key = name, .timeout_ms = timeout_left ());
   char *value;
   struct lr_error error;
   if (lr_getenv (connection, &args, &value, &error) != 0)
     return report_failure (&error);
   if (json_wanted)
-    print_json (name, value);
+    json_print (results_variable (name, value));
   if (value == NULL)
     return report_absent ("%s: the variable %s is not set", connect_host (), name);
   if (!json_wanted)
@@ -42,7 +35,7 @@ const struct subcommand env_subcommand = {
   .name = "env",
   .operands = "URL NAME",
   .summary = "Print a variable of the dispatcher's environment",
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 2,
   .most = 2,
   .perform_at = env_at,

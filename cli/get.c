@@ -1,36 +1,131 @@
 #include "cli/connect.h"
+#include "cli/interruption.h"
+#include "cli/json.h"
 #include "cli/local_write.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
+#include "cli/timeout.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* TARGET NULL: standard output.  */
-static int
-get_at (lr_connection *connection, const char *remote, const struct local_target *target)
+static struct
 {
-  struct lr_download_args args = LR_DOWNLOAD_ARGS (.file = remote);
-  struct lr_download_result *result;
-  struct lr_error error;
-  if (lr_download (connection, &args, &result, &error) != 0)
-    return report_lookup_failure (&error, "file");
-  int status;
-  if (target == NULL)
-    status = output_write (result->content.data, result->content.size, 0);
+  uint64_t offset;
+  uint64_t length;
+} given = { .length = UINT64_MAX };
+
+static const struct cli_option get_options[] = {
+  { .name = "offset",
+    .argument = "BYTES",
+    .help = "Begin so far behind the file's start; a unit can follow: 64K, 10M, 1G",
+    .size = &given.offset },
+  { .name = "length",
+    .argument = "BYTES",
+    .help = "Fetch at most so many bytes",
+    .size = &given.length },
+  { 0 },
+};
+
+/* Fetch REMOTE to DESCRIPTOR.  Returns 0, or -1 and *ERROR.  */
+static int
+fetch (lr_connection *connection, const char *remote, int descriptor, uint64_t *size,
+       struct lr_error *error)
+{
+  struct lr_get_args args =
+      LR_GET_ARGS (.descriptor = descriptor, .file = remote, .offset = given.offset,
+                   .length = given.length == UINT64_MAX ? 0 : given.length,
+                   .progress = progress_show, .timeout_ms = timeout_left ());
+  void *result;
+  progress_begin (isatty (descriptor) != 0);
+  int status = interruption_perform (connection, LR_OPERATION_GET, &args, &result, error);
+  if (status == 0)
+    progress_complete (*size = ((const struct lr_get_result *) result)->size);
   else
-    status = local_target_write (target, result->content);
+    progress_abandon ();
   lr_free (result);
   return status;
 }
 
+static bool
+is_local (const struct lr_error *error)
+{
+  return error->kind == LR_ERROR_IO && strcmp (error->field, "descriptor") == 0;
+}
+
+/* Fetching failed; NAME is what was written to.  */
+static int
+report_failed_fetch (const struct lr_error *error, const char *name)
+{
+  if (interruption_signal () != 0)
+    return STATUS_SIGNAL + interruption_signal ();
+  if (is_local (error))
+    return report_local (error->errnum, "cannot write %s: %s", name, strerror (error->errnum));
+  return report_lookup_failure (error, "file");
+}
+
+static int
+get_to_output (lr_connection *connection, const char *remote)
+{
+  uint64_t size;
+  struct lr_error error;
+  if (fetch (connection, remote, STDOUT_FILENO, &size, &error) == 0)
+    return 0;
+  if (is_local (&error) && error.errnum == EPIPE)
+    return interruption_note (SIGPIPE);
+  if (is_local (&error))
+    return output_report_broken (error.errnum);
+  return report_failed_fetch (&error, "standard output");
+}
+
+static int
+report_local_failure (const struct local_error *error)
+{
+  if (interruption_signal () != 0)
+    return STATUS_SIGNAL + interruption_signal ();
+  return local_error_report (error);
+}
+
+static int
+get_to_file (lr_connection *connection, const char *remote, const struct local_target *target)
+{
+  struct local_write file;
+  struct local_error local_error;
+  struct lr_error error;
+  uint64_t size;
+  if (local_write_begin (target, &file, &local_error) != 0)
+    return report_local_failure (&local_error);
+  if (fetch (connection, remote, file.descriptor, &size, &error) != 0)
+    {
+      local_write_drop (&file);
+      return report_failed_fetch (&error, target->path);
+    }
+  if (local_write_keep (&file, &local_error) != 0)
+    return report_local_failure (&local_error);
+  if (json_wanted)
+    json_print (results_get (target->path, size));
+  return 0;
+}
+
+/* TARGET NULL: standard output.  */
 static int
 get_to (const char *url, const char *remote, const struct local_target *target)
 {
   lr_connection *connection;
   int status = connect_open (url, &connection);
   if (status == 0)
-    status = get_at (connection, remote, target);
+    {
+      interruption_begin (connect_loop ());
+      status = target != NULL ? get_to_file (connection, remote, target)
+                              : get_to_output (connection, remote);
+      interruption_end ();
+    }
   connect_end ();
   return status;
 }
@@ -41,13 +136,17 @@ get_perform (char **operands, size_t count)
   (void) count;
   const char *remote = operands[1];
   const char *local = operands[2];
+  if (given.length == 0)
+    return report_usage ("get: --length takes a number from 1, not 0");
   if (strcmp (local, "-") == 0)
-    return get_to (operands[0], remote, NULL);
+    return json_wanted ? report_usage ("get: --json needs standard output for itself: name a file")
+                       : get_to (operands[0], remote, NULL);
 
   struct local_target target;
-  int status = local_target_find (local, local_base_name (remote), &target);
-  if (status == 0)
-    status = get_to (operands[0], remote, &target);
+  struct local_error error;
+  int status = local_target_find (local, local_base_name (remote), &target, &error) == 0
+                   ? get_to (operands[0], remote, &target)
+                   : local_error_report (&error);
   local_target_free (&target);
   return status;
 }
@@ -59,7 +158,8 @@ const struct subcommand get_subcommand = {
   .details =
       "LOCAL can be a directory, for a file of the same name in it, or - for standard output. "
       "A file that is there is replaced whole or not at all, and keeps its mode.",
-  .offers = OFFERS_REGISTRY | OFFERS_URL,
+  .options = get_options,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,
   .most = 3,
   .perform = get_perform,

@@ -1,17 +1,9 @@
 #include "cli/entry.h"
 #include "cli/json.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
-
-static void
-print_json (const struct lr_group_entry *entry)
-{
-  json_t *object = json_new_object ();
-  json_add_text (object, "name", entry->name);
-  json_add_integer (object, "gid", entry->gid);
-  json_add_texts (object, "members", entry->members);
-  json_print (object);
-}
+#include "cli/timeout.h"
 
 static void
 print_text (const struct lr_group_entry *entry)
@@ -24,13 +16,14 @@ print_text (const struct lr_group_entry *entry)
 static int
 query (lr_connection *connection, const char *name)
 {
-  struct lr_query_group_args args = LR_QUERY_GROUP_ARGS (.group = name);
+  struct lr_query_group_args args =
+      LR_QUERY_GROUP_ARGS (.group = name, .timeout_ms = timeout_left ());
   struct lr_group_entry *entry;
   struct lr_error error;
   if (lr_query_group (connection, &args, &entry, &error) != 0)
     return report_lookup_failure (&error, "group");
   if (json_wanted)
-    print_json (entry);
+    json_print (results_group (entry));
   else
     print_text (entry);
   lr_free (entry);
@@ -42,7 +35,7 @@ group_at (lr_connection *connection, char **operands, size_t count)
 {
   if (count > 0)
     return query (connection, operands[0]);
-  struct lr_resolve_args args = LR_RESOLVE_ARGS (.name = NULL);
+  struct lr_resolve_args args = LR_RESOLVE_ARGS (.timeout_ms = timeout_left ());
   char *own;
   struct lr_error error;
   if (lr_resolve_group (connection, &args, &own, &error) != 0)
@@ -57,7 +50,7 @@ const struct subcommand group_subcommand = {
   .operands = "URL [NAME]",
   .summary = "Look up a group",
   .details = "NAME can be an id. Without it, the group that the dispatcher runs as is looked up.",
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 1,
   .most = 2,
   .perform_at = group_at,

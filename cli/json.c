@@ -1,8 +1,8 @@
 #include "cli/json.h"
+#include "cli/base64.h"
 #include "cli/report.h"
 #include "cli/time.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,24 +52,9 @@ json_append (json_t *array, json_t *value)
 static json_t *
 encode_base64 (struct lr_bytes bytes)
 {
-  /* EVP_EncodeBlock counts in int; pieces of whole triples can be joined.  */
-  enum
-  {
-    PIECE = 3 << 20,
-  };
-  if (bytes.size > SIZE_MAX / 4 * 3 - 16)
-    out_of_memory ();
-  char *text = malloc ((bytes.size + 2) / 3 * 4 + 1);
-  if (text == NULL)
-    out_of_memory ();
-  size_t written = 0;
-  for (size_t done = 0; done < bytes.size; done += PIECE)
-    {
-      size_t size = bytes.size - done < PIECE ? bytes.size - done : PIECE;
-      written += (size_t) EVP_EncodeBlock ((unsigned char *) text + written,
-                                           (const unsigned char *) bytes.data + done, (int) size);
-    }
-  json_t *value = json_stringn_nocheck (text, written);
+  size_t size;
+  char *text = base64_encode (bytes, &size);
+  json_t *value = json_stringn_nocheck (text, size);
   free (text);
   return must (value);
 }

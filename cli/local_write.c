@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,136 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* The temporary file, for the handler of the signals that end the program; NULL: none.  */
-static const char *volatile unfinished;
-
-static const int ending_signals[] = { SIGHUP, SIGINT, SIGTERM };
-
-static void
-remove_unfinished (int number)
-{
-  if (unfinished != NULL)
-    unlink (unfinished);
-  signal (number, SIG_DFL);
-  raise (number);
-}
-
-/* Let FILE be removed by what ends the program; NULL ends that.  A signal that is ignored stays
-   ignored.  */
-static void
-guard_unfinished (const char *file)
-{
-  unfinished = file;
-  for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
-    {
-      struct sigaction action;
-      sigaction (ending_signals[i], NULL, &action);
-      if (action.sa_handler == SIG_IGN)
-        continue;
-      action = (struct sigaction){ .sa_handler = file != NULL ? remove_unfinished : SIG_DFL };
-      sigemptyset (&action.sa_mask);
-      sigaction (ending_signals[i], &action, NULL);
-    }
-}
-
-static int
-report_unwritable (const char *path, int errnum)
-{
-  return report_local (errnum, "cannot write %s: %s", path, strerror (errnum));
-}
-
-const char *
-local_base_name (const char *path)
-{
-  const char *slash = strrchr (path, '/');
-  const char *name = slash != NULL ? slash + 1 : path;
-  return strcmp (name, ".") == 0 || strcmp (name, "..") == 0 ? "" : name;
-}
-
-/* DIRECTORY/NAME, which the caller frees.  */
-static char *
-join (const char *directory, const char *name)
-{
-  size_t size = strlen (directory) + 1 + strlen (name) + 1;
-  char *path = malloc (size);
-  if (path == NULL)
-    out_of_memory ();
-  bool slash = directory[0] != '\0' && directory[strlen (directory) - 1] != '/';
-  snprintf (path, size, "%s%s%s", directory, slash ? "/" : "", name);
-  return path;
-}
-
-/* Fill in all of TARGET but its path, from what is at PATH.  */
-static int
-inspect (const char *path, struct local_target *target)
-{
-  target->exists = stat (path, &target->status) == 0;
-  if (!target->exists && errno != ENOENT)
-    return report_unwritable (path, errno);
-  struct stat link;
-  bool dangling = !target->exists && lstat (path, &link) == 0;
-  target->in_place = dangling || (target->exists && !S_ISREG (target->status.st_mode));
-  return 0;
-}
-
-int
-local_target_find (const char *local, const char *name, struct local_target *target)
-{
-  *target = (struct local_target){ .path = strdup (local) };
-  if (target->path == NULL)
-    out_of_memory ();
-  int status = inspect (target->path, target);
-  if (status == 0 && target->exists && S_ISDIR (target->status.st_mode))
-    {
-      if (name[0] == '\0')
-        return report_usage ("the remote path names no file, so %s needs a file name too", local);
-      free (target->path);
-      target->path = join (local, name);
-      status = inspect (target->path, target);
-      if (status == 0 && target->exists && S_ISDIR (target->status.st_mode))
-        return report_local (EISDIR, "cannot write %s: it is a directory", target->path);
-    }
-  if (status == 0 && target->exists && !target->in_place)
-    {
-      char *real = realpath (target->path, NULL);
-      if (real == NULL)
-        return report_unwritable (target->path, errno);
-      free (target->path);
-      target->path = real;
-    }
-  return status;
-}
-
-void
-local_target_free (struct local_target *target)
-{
-  free (target->path);
-  target->path = NULL;
-}
-
-static int
-write_in_place (const struct local_target *target, struct lr_bytes content)
-{
-  int descriptor = open (target->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
-  if (descriptor < 0)
-    return report_unwritable (target->path, errno);
-  int result = write_all (descriptor, content.data, content.size);
-  int errnum = errno;
-  if (close (descriptor) != 0 && result == 0)
-    {
-      result = -1;
-      errnum = errno;
-    }
-  return result == 0 ? 0 : report_unwritable (target->path, errnum);
-}
-
-/* A file on its way into a target's place.  Without a name while it is filled, where the file
-   system can do that: then nothing is left of it, whatever ends the program.  */
-struct new_file
-{
-  int descriptor;
-  char *name; /* owned; NULL: it has none yet */
-};
+/* ---- files that nobody sees yet.  Each of these returns -1 and errno on failure ---- */
 
 /* The size of the part of PATH that names the directory, its slash included.  */
 static int
@@ -152,8 +22,7 @@ directory_size (const char *path)
   return slash != NULL ? (int) (slash - path) + 1 : 0;
 }
 
-/* A name beside PATH that nothing is likely to have, which the caller frees.  NULL and errno
-   without one.  */
+/* A name beside PATH that nothing is likely to have, which the caller frees; NULL without one.  */
 static char *
 draw_name (const char *path)
 {
@@ -175,7 +44,8 @@ name_descriptor (int descriptor, char *path, size_t size)
   snprintf (path, size, "/proc/self/fd/%d", descriptor);
 }
 
-/* Create a file without a name in the directory of PATH.  Returns a descriptor, or -1.  */
+/* A file without a name in the directory of PATH: nothing is left of it, whatever ends the program.
+   Where it could never get a name there is none.  */
 static int
 create_unnamed (const char *path, mode_t mode)
 {
@@ -184,11 +54,10 @@ create_unnamed (const char *path, mode_t mode)
   if (directory == NULL)
     out_of_memory ();
   int descriptor =
-      open (directory[0] != '\0' ? directory : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+      open (directory[0] != '\0' ? directory : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
   free (directory);
   if (descriptor < 0)
     return -1;
-  /* Without this it would never get a name.  */
   name_descriptor (descriptor, descriptor_path, sizeof descriptor_path);
   if (access (descriptor_path, F_OK) == 0)
     return descriptor;
@@ -196,17 +65,19 @@ create_unnamed (const char *path, mode_t mode)
   return -1;
 }
 
-/* Create FILE beside PATH.  Returns 0, or -1 and errno.  */
+/* Create FILE beside its target.  */
 static int
-create_beside (const char *path, mode_t mode, struct new_file *file)
+create_beside (struct local_write *file)
 {
+  const char *path = file->target->path;
+  mode_t mode = file->target->exists ? 0600 : 0666;
   file->descriptor = create_unnamed (path, mode);
   while (file->descriptor < 0)
     {
       file->name = draw_name (path);
       if (file->name == NULL)
         return -1;
-      file->descriptor = open (file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+      file->descriptor = open (file->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
       if (file->descriptor >= 0)
         break;
       free (file->name);
@@ -214,25 +85,33 @@ create_beside (const char *path, mode_t mode, struct new_file *file)
       if (errno != EEXIST)
         return -1;
     }
-  guard_unfinished (file->name);
   return 0;
 }
 
-/* Let FILE have a name beside PATH.  Returns 0, or -1 and errno.  */
+/* Create FILE where temporary files are.  */
 static int
-give_name (const char *path, struct new_file *file)
+create_elsewhere (struct local_write *file)
+{
+  char name[] = "/tmp/longreach-XXXXXX";
+  file->spooled = true;
+  file->descriptor = mkostemp (name, O_CLOEXEC);
+  return file->descriptor >= 0 ? unlink (name) : -1;
+}
+
+/* Let FILE have a name beside its target.  */
+static int
+give_name (struct local_write *file)
 {
   char descriptor_path[32];
   name_descriptor (file->descriptor, descriptor_path, sizeof descriptor_path);
   while (file->name == NULL)
     {
-      char *name = draw_name (path);
+      char *name = draw_name (file->target->path);
       if (name == NULL)
         return -1;
       if (linkat (AT_FDCWD, descriptor_path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
         {
           file->name = name;
-          guard_unfinished (name);
           break;
         }
       free (name);
@@ -257,52 +136,151 @@ take_after (int descriptor, const struct stat *old)
   return fchmod (descriptor, mode);
 }
 
-/* Fill FILE and put it in TARGET's place.  Closes it.  Returns 0, or -1 and errno.  */
+/* Some file systems tell only now that they could not write.  */
 static int
-fill_and_rename (struct new_file *file, const struct local_target *target, struct lr_bytes content)
+check_written (int descriptor)
 {
-  int result = target->exists ? take_after (file->descriptor, &target->status) : 0;
-  if (result == 0)
-    result = write_all (file->descriptor, content.data, content.size);
-  if (result == 0)
-    result = give_name (target->path, file);
-  int errnum = errno;
-  if (close (file->descriptor) != 0 && result == 0)
-    {
-      result = -1;
-      errnum = errno;
-    }
-  errno = errnum;
-  return result == 0 ? rename (file->name, target->path) : -1;
+  int other = dup (descriptor);
+  return other >= 0 ? close (other) : -1;
 }
 
-/* A file that can be written though its directory lets no file be made or replaced.  */
+static int
+replace (struct local_write *file)
+{
+  const struct local_target *target = file->target;
+  if (target->exists && take_after (file->descriptor, &target->status) != 0)
+    return -1;
+  if (check_written (file->descriptor) != 0 || give_name (file) != 0)
+    return -1;
+  if (rename (file->name, target->path) != 0)
+    return -1;
+  free (file->name);
+  file->name = NULL;
+  return 0;
+}
+
+/* ---- writing in place ---- */
+
+/* Copy SIZE bytes from the start of one file to that of another.  */
+static int
+copy (int from, int to, off_t size)
+{
+  char buffer[64 << 10];
+  for (off_t done = 0; done < size;)
+    {
+      ssize_t got = pread (from, buffer, sizeof buffer, done);
+      if (got < 0 && errno == EINTR)
+        continue;
+      if (got == 0)
+        errno = EIO; /* nobody else knows of the file */
+      if (got <= 0 || write_all (to, buffer, (size_t) got) != 0)
+        return -1;
+      done += got;
+    }
+  return 0;
+}
+
+/* Room for SIZE bytes is made before anything is overwritten, where the file system knows how.  */
+static int
+fill (int from, int to, off_t size)
+{
+  if (size > 0 && fallocate (to, FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP)
+    return -1;
+  return copy (from, to, size) == 0 && ftruncate (to, size) == 0 ? check_written (to) : -1;
+}
+
+static int
+overwrite (const struct local_write *file)
+{
+  struct stat status;
+  int to = open (file->target->path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666);
+  if (to < 0)
+    return -1;
+  int result = fstat (file->descriptor, &status);
+  if (result == 0)
+    result = fill (file->descriptor, to, status.st_size);
+  int errnum = errno;
+  close (to);
+  errno = errnum;
+  return result;
+}
+
+/* A file may be writable though its directory lets no file be made or replaced.  */
 static bool
 directory_forbids (int errnum)
 {
   return errnum == EACCES || errnum == EPERM || errnum == EROFS || errnum == EBUSY;
 }
 
-int
-local_target_write (const struct local_target *target, struct lr_bytes content)
+/* ---- all of it ---- */
+
+/* Where FILE can't be made beside its target: elsewhere, if the target itself can be written.  */
+static int
+begin_elsewhere (struct local_write *file)
 {
-  if (target->in_place)
-    return write_in_place (target, content);
-  struct new_file file = { -1, NULL };
-  int result = create_beside (target->path, target->exists ? 0600 : 0666, &file);
-  int errnum = errno;
-  if (result == 0)
+  if (file->target->exists && access (file->target->path, W_OK) != 0)
+    return -1;
+  return create_elsewhere (file);
+}
+
+static int
+begin (struct local_write *file)
+{
+  const struct local_target *target = file->target;
+  if (target->exists && !S_ISREG (target->status.st_mode))
     {
-      result = fill_and_rename (&file, target, content);
-      errnum = errno;
-      if (result != 0 && file.name != NULL)
-        unlink (file.name);
-      guard_unfinished (NULL);
+      file->streamed = true;
+      file->descriptor = open (target->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+      return file->descriptor >= 0 ? 0 : -1;
     }
-  free (file.name);
-  if (result == 0)
+  if (target->dangling)
+    return begin_elsewhere (file);
+  if (create_beside (file) == 0)
     return 0;
-  if (target->exists && directory_forbids (errnum))
-    return write_in_place (target, content);
-  return report_unwritable (target->path, errnum);
+  return target->exists && directory_forbids (errno) ? begin_elsewhere (file) : -1;
+}
+
+int
+local_write_begin (const struct local_target *target, struct local_write *file,
+                   struct local_error *error)
+{
+  *file = (struct local_write){ .target = target, .descriptor = -1 };
+  if (begin (file) == 0)
+    return 0;
+  int errnum = errno;
+  local_write_drop (file);
+  return local_error_set_unwritable (error, errnum, target->path);
+}
+
+static int
+keep (struct local_write *file)
+{
+  if (file->streamed)
+    return check_written (file->descriptor);
+  if (file->spooled)
+    return overwrite (file);
+  if (replace (file) == 0)
+    return 0;
+  return file->target->exists && directory_forbids (errno) ? overwrite (file) : -1;
+}
+
+int
+local_write_keep (struct local_write *file, struct local_error *error)
+{
+  int result = keep (file);
+  int errnum = errno;
+  local_write_drop (file);
+  return result == 0 ? 0 : local_error_set_unwritable (error, errnum, file->target->path);
+}
+
+void
+local_write_drop (struct local_write *file)
+{
+  if (file->name != NULL)
+    unlink (file->name);
+  free (file->name);
+  file->name = NULL;
+  if (file->descriptor >= 0)
+    close (file->descriptor);
+  file->descriptor = -1;
 }

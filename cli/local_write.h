@@ -1,32 +1,35 @@
-/* Local files as something to replace.  */
+/* Local files as something to be filled.  */
 
 #ifndef CLI_LOCAL_WRITE_H
 #define CLI_LOCAL_WRITE_H
 
-#include <longreach/longreach.h>
+#include "cli/local_error.h"
+#include "cli/local_target.h"
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
-/* Where something is to be written.  */
-struct local_target
+/* Content on its way to a target: it goes to DESCRIPTOR.  What the target has is left alone until
+   local_write_keep, and nothing stays of what is not kept; but a device or a FIFO gets the content
+   as it comes.  */
+struct local_write
 {
-  char *path; /* owned; links are resolved, unless they lead nowhere */
-  bool exists;
-  bool in_place;      /* not a regular file, or a link that leads nowhere */
-  struct stat status; /* if it exists */
+  const struct local_target *target; /* borrowed */
+  int descriptor;
+  char *name;    /* owned; of a temporary file beside the target; NULL: there is none */
+  bool streamed; /* the descriptor is the target itself */
+  bool spooled;  /* it is a file elsewhere */
 };
 
-/* Find out where LOCAL is; a directory means the file NAME in it.  Nothing is changed yet.  Returns
-   0, or an exit status, having reported the failure.  */
-int local_target_find (const char *local, const char *name, struct local_target *target);
+/* Begin with nothing.  Returns 0, and then exactly one of the others is to be called; or -1 and
+ *ERROR.  */
+int local_write_begin (const struct local_target *target, struct local_write *file,
+                       struct local_error *error);
 
-/* Write CONTENT: a file that is there is replaced whole or not at all, and keeps its mode.  */
-int local_target_write (const struct local_target *target, struct lr_bytes content);
+/* The content is complete: put it in the target's place.  A file that is there is replaced whole or
+   not at all, and keeps its mode; but it is written in place where its directory forbids a new one.
+   Returns 0, or -1 and *ERROR.  */
+int local_write_keep (struct local_write *file, struct local_error *error);
 
-void local_target_free (struct local_target *target);
-
-/* The last component of PATH, borrowed; "" if it has none that names a file.  */
-const char *local_base_name (const char *path);
+void local_write_drop (struct local_write *file);
 
 #endif

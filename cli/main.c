@@ -2,13 +2,16 @@
 
 #include "cli/connect.h"
 #include "cli/help.h"
+#include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/nearest.h"
 #include "cli/operands.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/subcommand.h"
+#include "cli/timeout.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,19 +32,8 @@ static const struct subcommand help_subcommand = {
 };
 
 static const struct subcommand *const subcommands[] = {
-  &run_subcommand,
-  &stat_subcommand,
-  &get_subcommand,
-  &put_subcommand,
-  &user_subcommand,
-  &group_subcommand,
-  &whoami_subcommand,
-  &env_subcommand,
-  &ping_subcommand,
-  &hostname_subcommand,
-  &plugins_subcommand,
-  &help_subcommand,
-  NULL,
+  &run_subcommand,   &shell_subcommand,    &stat_subcommand,    &get_subcommand,    &put_subcommand,
+  &ping_subcommand,  &hostname_subcommand, &plugins_subcommand, &help_subcommand,   NULL,
 };
 
 static bool help_wanted;
@@ -64,10 +56,9 @@ static const struct
   unsigned offers; /* 0: every subcommand */
   const struct cli_option *options;
 } shared_options[] = {
-  { OFFERS_URL, url_options },
-  { OFFERS_REGISTRY, registry_options },
-  { OFFERS_JSON, json_options },
-  { 0, help_options },
+  { OFFERS_URL, url_options },         { OFFERS_REGISTRY, registry_options },
+  { OFFERS_TIMEOUT, timeout_options }, { OFFERS_PROGRESS, progress_options },
+  { OFFERS_JSON, json_options },       { 0, help_options },
 };
 
 enum
@@ -212,12 +203,14 @@ dispatch (char **words)
 }
 
 /* Let no file that is opened later become standard input, output or error.  What was closed is
-   opened so that reading finds the end, and writing fails.  */
+   opened so that reading finds the end, and writing to standard output fails; but what is said on
+   standard error is meant to be lost.  */
 static void
 occupy_standard_descriptors (void)
 {
+  static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
-    if (fcntl (descriptor, F_GETFD) < 0 && open ("/dev/null", O_RDONLY) != descriptor)
+    if (fcntl (descriptor, F_GETFD) < 0 && open ("/dev/null", modes[descriptor]) != descriptor)
       _exit (STATUS_CONNECTION);
 }
 
@@ -227,5 +220,7 @@ main (int argc, char **argv)
   (void) argc;
   occupy_standard_descriptors ();
   signal (SIGPIPE, SIG_DFL);
-  return output_finish (argv[0] != NULL ? dispatch (argv + 1) : STATUS_USAGE);
+  int status = output_finish (argv[0] != NULL ? dispatch (argv + 1) : STATUS_USAGE);
+  interruption_repeat ();
+  return status;
 }

@@ -28,8 +28,8 @@ write_all (int descriptor, const char *data, size_t size)
 }
 
 /* Not as JSON, which is what could not be written.  */
-static int
-report_broken (int errnum)
+int
+output_report_broken (int errnum)
 {
   if (!broken)
     {
@@ -44,7 +44,7 @@ int
 output_write (const char *data, size_t size, int status)
 {
   if (fflush (stdout) != 0 || write_all (STDOUT_FILENO, data, size) != 0)
-    return report_broken (errno);
+    return output_report_broken (errno);
   return status;
 }
 
@@ -54,6 +54,6 @@ output_finish (int status)
   errno = 0;
   bool failed_before = ferror (stdout) != 0;
   if (fclose (stdout) != 0 || failed_before)
-    return report_broken (errno != 0 ? errno : EIO);
+    return output_report_broken (errno != 0 ? errno : EIO);
   return broken ? broken_status : status;
 }

@@ -12,6 +12,10 @@ int write_all (int descriptor, const char *data, size_t size);
    failure to write, which is reported on standard error.  */
 int output_write (const char *data, size_t size, int status);
 
+/* Report that standard output can't be written, because of ERRNUM, if that was not said before.
+   Returns the exit status.  */
+int output_report_broken (int errnum);
+
 /* Write what stdio still holds; the last thing done.  Returns as output_write does.  */
 int output_finish (int status);
 

@@ -1,9 +1,13 @@
 #include "cli/connect.h"
+#include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/local_read.h"
-#include "cli/local_write.h"
+#include "cli/local_target.h"
+#include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
+#include "cli/timeout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +20,7 @@ static struct
   const char *owner;
   const char *group;
   bool preserve;
+  bool sync;
 } given;
 
 static const struct cli_option put_options[] = {
@@ -35,7 +40,16 @@ static const struct cli_option put_options[] = {
     .letter = 'p',
     .help = "Keep what is not given of mode, owner and group as the file that is replaced has it",
     .flag = &given.preserve },
+  { .name = "sync", .help = "Wait until it has reached the far side's disk", .flag = &given.sync },
   { 0 },
+};
+
+/* A local file on its way to a remote name.  */
+struct sending
+{
+  const char *name; /* of what is read, for messages */
+  int descriptor;
+  const char *remote;
 };
 
 /* Say in the message what to do about a REMOTE that is a directory.  */
@@ -48,18 +62,42 @@ explain_directory (struct lr_error *error)
 }
 
 static int
-put_at (lr_connection *connection, const char *remote, const struct local_content *content)
+report_failed_put (struct lr_error *error, const struct sending *sending)
 {
-  struct lr_upload_args args =
-      LR_UPLOAD_ARGS (.file = remote, .content = content->bytes, .mode = given.mode,
-                      .owner = given.owner, .group = given.group, .preserve = given.preserve);
+  bool local = strcmp (error->field, "descriptor") == 0;
+  if (interruption_signal () != 0)
+    return STATUS_SIGNAL + interruption_signal ();
+  if (local && error->kind == LR_ERROR_IO)
+    return report_local (error->errnum, "cannot read %s: %s", sending->name,
+                         strerror (error->errnum));
+  if (local)
+    return report_local (0, "%s changed its size while it was being sent", sending->name);
+  if (error->kind == LR_ERROR_REMOTE_OS && error->errnum == EISDIR)
+    explain_directory (error);
+  return report_failure (error);
+}
+
+static int
+put_at (lr_connection *connection, const struct sending *sending)
+{
+  struct lr_put_args args =
+      LR_PUT_ARGS (.descriptor = sending->descriptor, .file = sending->remote, .mode = given.mode,
+                   .owner = given.owner, .group = given.group, .preserve = given.preserve,
+                   .sync = given.sync, .progress = progress_show, .timeout_ms = timeout_left ());
+  void *result;
   struct lr_error error;
-  if (lr_upload (connection, &args, &error) == 0)
-    return 0;
-  if (error.kind == LR_ERROR_REMOTE_OS && error.errnum == EISDIR)
-    explain_directory (&error);
-  int status = local_content_report_shorter (content);
-  return status != 0 ? status : report_failure (&error);
+  progress_begin (false);
+  int status = interruption_perform (connection, LR_OPERATION_PUT, &args, &result, &error);
+  if (status != 0)
+    {
+      progress_abandon ();
+      return report_failed_put (&error, sending);
+    }
+  progress_complete (((const struct lr_put_result *) result)->size);
+  if (json_wanted)
+    json_print (results_put (sending->remote, result));
+  lr_free (result);
+  return 0;
 }
 
 static bool
@@ -81,24 +119,17 @@ name_remote (const char *remote, const char *local)
   return path;
 }
 
-static void
-print_json (const char *remote, size_t size)
-{
-  json_t *object = json_new_object ();
-  json_add_text (object, "file", remote);
-  json_add_size (object, "size", size);
-  json_print (object);
-}
-
 static int
-put_content (const char *url, const char *remote, const struct local_content *content)
+put_to (const char *url, const struct sending *sending)
 {
   lr_connection *connection;
   int status = connect_open (url, &connection);
   if (status == 0)
-    status = put_at (connection, remote, content);
-  if (status == 0 && json_wanted)
-    print_json (remote, content->bytes.size);
+    {
+      interruption_begin (connect_loop ());
+      status = put_at (connection, sending);
+      interruption_end ();
+    }
   connect_end ();
   return status;
 }
@@ -111,15 +142,16 @@ put_perform (char **operands, size_t count)
   if (strcmp (local, "-") == 0 && ends_with_slash (operands[2]))
     return report_usage ("standard input has no name to put after %s: name the file there",
                          operands[2]);
-  struct local_content content;
-  int status = local_read (local, &content);
-  if (status != 0)
-    return status;
+  struct local_error error;
+  int descriptor;
+  if (local_read_open (local, false, &descriptor, &error) != 0)
+    return local_error_report (&error);
   /* What can be read has a name: without one LOCAL is a directory.  */
   char *remote = name_remote (operands[2], local);
-  status = put_content (operands[0], remote, &content);
+  struct sending sending = { local_read_name (local), descriptor, remote };
+  int status = put_to (operands[0], &sending);
   free (remote);
-  local_content_free (&content);
+  local_read_close (descriptor);
   return status;
 }
 
@@ -131,7 +163,7 @@ const struct subcommand put_subcommand = {
       "LOCAL can be - for standard input. If REMOTE ends with a /, the file gets LOCAL's name "
       "in that directory. A file that is there is replaced whole or not at all.",
   .options = put_options,
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,
   .most = 3,
   .perform = put_perform,

@@ -8,21 +8,21 @@
 
 #include <longreach/longreach.h>
 
-#include <stddef.h>
-
 enum exit_status
 {
   STATUS_DONE = 0,
-  STATUS_ABSENT = 1,  /* what was asked for is not there */
-  STATUS_USAGE = 2,   /* used wrongly; or a local file can't be read or written */
-  STATUS_REFUSED = 3, /* the far side, or its connector, does not do it */
+  STATUS_ABSENT = 1,    /* what was asked for is not there */
+  STATUS_USAGE = 2,     /* used wrongly; or a local file can't be read or written */
+  STATUS_REFUSED = 3,   /* the far side, or its connector, does not do it */
+  STATUS_TIMEOUT = 124, /* the time that --timeout gave is over */
   STATUS_CANNOT_EXECUTE = 126,
   STATUS_NO_PROGRAM = 127,
   STATUS_SIGNAL = 128, /* and the signal's number */
   STATUS_CONNECTION = 255,
 };
 
-/* From now on every failure that is not the remote command's own exits 255, as ssh does.  */
+/* From now on every failure that is neither the remote command's own nor a timeout exits 255, as
+   ssh does.  */
 void report_as_ssh (void);
 
 /* The exit status of a failure of ours: STATUS, or 255 after report_as_ssh.  */
@@ -49,19 +49,6 @@ int report_lookup_failure (const struct lr_error *error, const char *field);
 /* What was asked for is not there, which is no error to the library: a message on standard error,
    or nothing with --json, where the answer itself says so.  */
 int report_absent (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
-
-/* A failure that is told later, if at all, from a signal handler.  Owns TEXT.  */
-struct prepared_report
-{
-  char *text;
-  size_t size;
-  int descriptor;
-  int status;
-};
-
-/* What report_local would print.  */
-struct prepared_report report_prepare_local (int errnum, const char *format, ...)
-    __attribute__ ((format (printf, 2, 3)));
 
 /* There is no way to go on.  */
 void out_of_memory (void) __attribute__ ((noreturn));

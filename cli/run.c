@@ -1,14 +1,16 @@
+#include "cli/attached.h"
 #include "cli/connect.h"
 #include "cli/json.h"
 #include "cli/local_read.h"
+#include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
-#include "cli/text.h"
+#include "cli/terminal.h"
+#include "cli/timeout.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static struct
@@ -17,8 +19,12 @@ static struct
   const char *group;
   const char *umask;
   const char *cwd;
+  struct word_list environment;
+  struct word_list unset;
+  uint64_t linger; /* milliseconds */
   bool no_stdin;
-} given;
+  bool tty;
+} given = { .linger = LR_NEVER };
 
 static const struct cli_option run_options[] = {
   { .name = "user",
@@ -37,149 +43,122 @@ static const struct cli_option run_options[] = {
     .argument = "PATH",
     .help = "Run in this directory of the far side",
     .text = &given.cwd },
+  { .name = "env",
+    .argument = "NAME=VALUE",
+    .help = "Set a variable of its environment; can be repeated",
+    .list = &given.environment },
+  { .name = "unset",
+    .argument = "NAME",
+    .help = "Take a variable out of its environment; can be repeated",
+    .list = &given.unset },
+  { .name = "tty",
+    .letter = 't',
+    .help = "Give the command a terminal, and lend it the one here",
+    .flag = &given.tty },
   { .name = "no-stdin",
     .letter = 'n',
     .help = "Give the command no standard input",
     .flag = &given.no_stdin },
+  { .name = "linger",
+    .argument = "SECONDS",
+    .help = "Wait no longer for others that still hold its output when it has ended",
+    .duration = &given.linger },
   { 0 },
 };
 
-/* Make the message of a program that is not there name it, and guess what was meant.  */
-static void
-explain_absent_program (struct lr_error *error, const char *url, const char *program)
-{
-  FILE *stream = fmemopen (error->message, sizeof error->message, "w");
-  if (stream == NULL)
-    out_of_memory ();
-  if (error->host[0] != '\0')
-    fprintf (stream, "%s: ", error->host);
-  fputs ("the program ", stream);
-  text_print_quoted (stream, program);
-  fputs (" does not exist", stream);
-  if (strpbrk (program, " \t\n") != NULL)
-    {
-      fputs ("; to run it as a shell command: longreach run ", stream);
-      text_print_quoted (stream, url);
-      fputs (" -- sh -c ", stream);
-      text_print_quoted (stream, program);
-    }
-  else if (program[0] == '-')
-    fputs ("; options of longreach come before the URL", stream);
-  else if (strchr (program, '/') != NULL)
-    fputs (", or the interpreter that it names does not", stream);
-  fclose (stream);
-  error->message[sizeof error->message - 1] = '\0';
-}
-
-/* Whether the far side's ERRNUM says something about the program, and not about the far side.  */
-static bool
-is_of_program (int errnum)
-{
-  static const int others[] = { EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, ECANCELED, EMSGSIZE };
-  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-    if (errnum == others[i])
-      return false;
-  return true;
-}
-
+/* Returns 0, or the exit status of a failure to write.  */
 static int
-report_run_failure (struct lr_error *error, const char *url, const char *program,
-                    const struct local_content *input)
+write_outputs (const struct lr_run_result *result)
 {
-  int status = local_content_report_shorter (input);
-  if (status != 0)
-    return status;
-  if (error->kind != LR_ERROR_REMOTE_OS)
-    return report_failure (error);
-  if (!is_of_program (error->errnum))
-    return report_failure (error);
-  if (error->errnum != ENOENT)
-    return report_failure_as (error, STATUS_CANNOT_EXECUTE);
-  explain_absent_program (error, url, program);
-  return report_failure_as (error, STATUS_NO_PROGRAM);
-}
-
-/* As a shell tells it.  */
-static int
-exit_status (int64_t returncode)
-{
-  if (returncode >= 0 && returncode <= 255)
-    return (int) returncode;
-  if (returncode < 0 && returncode >= -127)
-    return STATUS_SIGNAL - (int) returncode;
-  return STATUS_CONNECTION;
-}
-
-/* A far side that says what no process can return is broken.  JSON shows what it said.  */
-static int
-report_impossible (int64_t returncode)
-{
-  struct lr_error error = { .kind = LR_ERROR_IO, .hop = -1 };
-  snprintf (error.message, sizeof error.message,
-            "the far side says that the command returned %lld, which none can",
-            (long long) returncode);
-  return report_failure_as (&error, STATUS_CONNECTION);
-}
-
-static void
-print_json (const struct lr_run_result *result)
-{
-  json_t *object = json_new_object ();
-  json_add_integer (object, "returncode", result->returncode);
-  json_add_optional_integer (object, "signal", result->returncode < 0, -result->returncode);
-  json_add_bytes (object, "stdout", result->stdout_bytes);
-  json_add_bytes (object, "stderr", result->stderr_bytes);
-  json_print (object);
-}
-
-static int
-write_outputs (const struct lr_run_result *result, int status)
-{
+  int status = 0;
   if (result->stdout_bytes.data != NULL)
-    status = output_write (result->stdout_bytes.data, result->stdout_bytes.size, status);
+    status = output_write (result->stdout_bytes.data, result->stdout_bytes.size, 0);
   if (result->stderr_bytes.data != NULL)
     write_all (STDERR_FILENO, result->stderr_bytes.data, result->stderr_bytes.size);
   return status;
 }
 
+/* Show what the whole of a command has given.  JSON shows also what no command returns.  */
 static int
-run_at (lr_connection *connection, const char *url, char **command,
-        const struct local_content *input)
+show (const struct lr_run_result *result)
+{
+  if (json_wanted)
+    {
+      json_print (results_run (result));
+      return outcome_of_returncode (result->returncode);
+    }
+  int status = write_outputs (result);
+  return status != 0 ? status : outcome_report_returncode (result->returncode);
+}
+
+/* Run it with INPUT, and show its outputs when it has ended.  */
+static int
+run_whole (lr_connection *connection, const char *url, const char *const *command,
+           struct lr_bytes input)
 {
   struct lr_run_args args =
-      LR_RUN_ARGS (.command = (const char *const *) command, .input = input->bytes, .no_check = 1,
-                   .user = given.user, .group = given.group, .umask = given.umask,
-                   .cwd = given.cwd);
+      LR_RUN_ARGS (.command = command, .input = input, .no_check = 1, .user = given.user,
+                   .group = given.group, .umask = given.umask, .cwd = given.cwd,
+                   .environment = given.environment.items, .unset = given.unset.items,
+                   .linger = given.linger != LR_NEVER,
+                   .linger_ms = given.linger == LR_NEVER ? 0 : given.linger,
+                   .timeout_ms = timeout_given ());
   struct lr_run_result *result;
   struct lr_error error;
   if (lr_run (connection, &args, &result, &error) != 0)
-    return report_run_failure (&error, url, command[0], input);
-  int status = exit_status (result->returncode);
-  if (json_wanted)
-    print_json (result);
-  else
-    status = write_outputs (result, status);
-  if (!json_wanted && (result->returncode > 255 || result->returncode < -127))
-    status = report_impossible (result->returncode);
+    return outcome_of_failure (&error, url, command[0]);
+  int status = show (result);
   lr_free (result);
   return status;
+}
+
+/* The same with all of standard input; but not from a terminal, which nobody expects to be read to
+   its end.  */
+static int
+run_with_input (lr_connection *connection, const char *url, const char *const *command)
+{
+  struct lr_bytes input = { NULL, 0 };
+  struct local_error error;
+  if (!given.no_stdin && !isatty (STDIN_FILENO) && local_read_input (&input, &error) != 0)
+    return local_error_report (&error);
+  int status = run_whole (connection, url, command, input);
+  free ((char *) input.data);
+  return status;
+}
+
+/* Run it on our streams.  */
+static int
+run_attached (lr_connection *connection, const char *url, const char *const *command)
+{
+  struct lr_spawn_args args =
+      LR_SPAWN_ARGS (.command = command, .user = given.user, .group = given.group,
+                     .umask = given.umask, .cwd = given.cwd, .environment = given.environment.items,
+                     .unset = given.unset.items, .no_input = given.no_stdin,
+                     .linger = given.linger != LR_NEVER,
+                     .linger_ms = given.linger == LR_NEVER ? 0 : given.linger,
+                     .timeout_ms = timeout_given (), .term = given.tty ? terminal_type () : NULL);
+  struct attached_end end;
+  struct lr_error error;
+  if (attached_run (connection, args, &end, &error) == 0)
+    return outcome_of_end (&end);
+  if (error.kind == LR_ERROR_UNSUPPORTED && !given.tty)
+    return run_with_input (connection, url, command);
+  return outcome_of_failure (&error, url, command[0]);
 }
 
 static int
 run_perform (char **operands, size_t count)
 {
   (void) count;
+  const char *const *command = (const char *const *) operands + 1;
+  if (json_wanted && given.tty)
+    return report_usage ("run: --json can't be used with --tty");
   lr_connection *connection;
-  struct local_content input = { 0 };
   int status = connect_open (operands[0], &connection);
-  if (status != 0)
-    return status;
-  if (!given.no_stdin && !isatty (STDIN_FILENO))
-    status = local_read ("-", &input);
   if (status == 0)
-    status = run_at (connection, operands[0], operands + 1, &input);
+    status = json_wanted ? run_with_input (connection, operands[0], command)
+                         : run_attached (connection, operands[0], command);
   connect_end ();
-  local_content_free (&input);
   return status;
 }
 
@@ -188,12 +167,12 @@ const struct subcommand run_subcommand = {
   .operands = "URL [--] COMMAND [ARG]...",
   .summary = "Run a command",
   .details =
-      "No shell is involved, unless COMMAND is one. Unless standard input is a terminal, all "
-      "of it is read and given to the command. The exit status is the command's; 128+N if "
-      "signal N ended it; 127 if it does not exist, 126 if it can't be executed; 255 for "
-      "every other failure.",
+      "No shell is involved, unless COMMAND is one. Standard input, output and error are the "
+      "command's, and signals that would end this program go to it. The exit status is the "
+      "command's; 128+N if signal N ended it; 124 if its time was over; 127 if it does not exist, "
+      "126 if it can't be executed; 255 for every other failure.",
   .options = run_options,
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 2,
   .most = ANY_NUMBER,
   .runs_command = true,

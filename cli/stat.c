@@ -2,7 +2,9 @@
 #include "cli/entry.h"
 #include "cli/json.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
+#include "cli/timeout.h"
 
 #include <stdio.h>
 
@@ -53,29 +55,6 @@ describe_mode (unsigned mode, char text[MODE_SIZE])
 }
 
 static void
-print_json (const char *path, const struct lr_stat_result *result)
-{
-  json_t *object = json_new_object ();
-  json_add_text (object, "path", path);
-  json_add_boolean (object, "exists", result != NULL);
-  if (result != NULL)
-    {
-      char mode[8];
-      snprintf (mode, sizeof mode, "%04o", (unsigned) (result->mode & 07777));
-      json_add_text (object, "type", lr_file_type_name ((enum lr_file_type) result->type));
-      json_add_text (object, "mode", mode);
-      json_add_integer (object, "mode_bits", (int64_t) (result->mode & 07777));
-      json_add_text (object, "owner", result->owner);
-      json_add_text (object, "group", result->group);
-      json_add_size (object, "size", result->size);
-      json_add_time (object, "mtime", result->mtime_ns);
-      json_add_time (object, "ctime", result->ctime_ns);
-      json_add_hex (object, "sha512sum", result->sha512sum);
-    }
-  json_print (object);
-}
-
-static void
 print_text (const char *path, const struct lr_stat_result *result)
 {
   char mode[MODE_SIZE];
@@ -98,13 +77,14 @@ stat_at (lr_connection *connection, char **operands, size_t count)
   (void) count;
   const char *path = operands[0];
   struct lr_stat_args args =
-      LR_STAT_ARGS (.path = path, .follow_links = given.follow, .sha512sum = given.sha512);
+      LR_STAT_ARGS (.path = path, .follow_links = given.follow, .sha512sum = given.sha512,
+                    .timeout_ms = timeout_left ());
   struct lr_stat_result *result;
   struct lr_error error;
   if (lr_stat (connection, &args, &result, &error) != 0)
     return report_failure (&error);
   if (json_wanted)
-    print_json (path, result);
+    json_print (results_stat (path, result));
   if (result == NULL)
     return report_absent ("%s: %s does not exist", connect_host (), path);
   if (!json_wanted)
@@ -118,7 +98,7 @@ const struct subcommand stat_subcommand = {
   .operands = "URL PATH",
   .summary = "Describe a file",
   .options = stat_options,
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 2,
   .most = 2,
   .perform_at = stat_at,

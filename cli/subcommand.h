@@ -13,9 +13,11 @@
 /* Options that several subcommands share; a set.  */
 enum subcommand_offers
 {
-  OFFERS_REGISTRY = 1, /* --plugin-dir, --verbose */
-  OFFERS_URL = 2,      /* -o; the first operand is a URL */
-  OFFERS_JSON = 4,     /* --json */
+  OFFERS_REGISTRY = 1,  /* --plugin-dir, --verbose */
+  OFFERS_URL = 2,       /* url_options; the first operand is a URL */
+  OFFERS_JSON = 4,      /* --json */
+  OFFERS_TIMEOUT = 8,   /* --timeout */
+  OFFERS_PROGRESS = 16, /* --quiet, --progress */
 };
 
 #define ANY_NUMBER ((size_t) -1)
@@ -39,6 +41,7 @@ struct subcommand
 };
 
 extern const struct subcommand run_subcommand;
+extern const struct subcommand shell_subcommand;
 extern const struct subcommand stat_subcommand;
 extern const struct subcommand get_subcommand;
 extern const struct subcommand put_subcommand;

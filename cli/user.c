@@ -1,7 +1,9 @@
 #include "cli/entry.h"
 #include "cli/json.h"
 #include "cli/report.h"
+#include "cli/results.h"
 #include "cli/subcommand.h"
+#include "cli/timeout.h"
 
 static struct
 {
@@ -14,22 +16,6 @@ static const struct cli_option user_options[] = {
     .flag = &given.password_hash },
   { 0 },
 };
-
-static void
-print_json (const struct lr_user_entry *entry)
-{
-  json_t *object = json_new_object ();
-  json_add_text (object, "name", entry->name);
-  json_add_integer (object, "uid", entry->uid);
-  json_add_text (object, "group", entry->group);
-  json_add_integer (object, "gid", entry->gid);
-  json_add_texts (object, "groups", entry->groups);
-  json_add_text (object, "password_hash", entry->password_hash);
-  json_add_text (object, "gecos", entry->gecos);
-  json_add_text (object, "home", entry->home);
-  json_add_text (object, "shell", entry->shell);
-  json_print (object);
-}
 
 static void
 print_text (const struct lr_user_entry *entry)
@@ -50,13 +36,14 @@ static int
 query (lr_connection *connection, const char *name)
 {
   struct lr_query_user_args args =
-      LR_QUERY_USER_ARGS (.user = name, .password_hash = given.password_hash);
+      LR_QUERY_USER_ARGS (.user = name, .password_hash = given.password_hash,
+                          .timeout_ms = timeout_left ());
   struct lr_user_entry *entry;
   struct lr_error error;
   if (lr_query_user (connection, &args, &entry, &error) != 0)
     return report_lookup_failure (&error, "user");
   if (json_wanted)
-    print_json (entry);
+    json_print (results_user (entry));
   else
     print_text (entry);
   lr_free (entry);
@@ -68,7 +55,7 @@ user_at (lr_connection *connection, char **operands, size_t count)
 {
   if (count > 0)
     return query (connection, operands[0]);
-  struct lr_resolve_args args = LR_RESOLVE_ARGS (.name = NULL);
+  struct lr_resolve_args args = LR_RESOLVE_ARGS (.timeout_ms = timeout_left ());
   char *own;
   struct lr_error error;
   if (lr_resolve_user (connection, &args, &own, &error) != 0)
@@ -84,7 +71,7 @@ const struct subcommand user_subcommand = {
   .summary = "Look up a user",
   .details = "NAME can be an id. Without it, the user that the dispatcher runs as is looked up.",
   .options = user_options,
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 1,
   .most = 2,
   .perform_at = user_at,

@@ -1,0 +1,91 @@
+#include "cli/results.h"
+#include "cli/json.h"
+
+#include <stdio.h>
+
+json_t *
+results_run (const struct lr_run_result *result)
+{
+  json_t *object = json_new_object ();
+  json_add_integer (object, "returncode", result->returncode);
+  json_add_optional_integer (object, "signal", result->returncode < 0, -result->returncode);
+  json_add_bytes (object, "stdout", result->stdout_bytes);
+  json_add_bytes (object, "stderr", result->stderr_bytes);
+  return object;
+}
+
+json_t *
+results_stat (const char *path, const struct lr_stat_result *result)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "path", path);
+  json_add_boolean (object, "exists", result != NULL);
+  if (result == NULL)
+    return object;
+  char mode[8];
+  snprintf (mode, sizeof mode, "%04o", (unsigned) (result->mode & 07777));
+  json_add_text (object, "type", lr_file_type_name ((enum lr_file_type) result->type));
+  json_add_text (object, "mode", mode);
+  json_add_integer (object, "mode_bits", (int64_t) (result->mode & 07777));
+  json_add_text (object, "owner", result->owner);
+  json_add_text (object, "group", result->group);
+  json_add_size (object, "size", result->size);
+  json_add_time (object, "mtime", result->mtime_ns);
+  json_add_time (object, "ctime", result->ctime_ns);
+  json_add_hex (object, "sha512sum", result->sha512sum);
+  return object;
+}
+
+json_t *
+results_user (const struct lr_user_entry *entry)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "name", entry->name);
+  json_add_integer (object, "uid", entry->uid);
+  json_add_text (object, "group", entry->group);
+  json_add_integer (object, "gid", entry->gid);
+  json_add_texts (object, "groups", entry->groups);
+  json_add_text (object, "password_hash", entry->password_hash);
+  json_add_text (object, "gecos", entry->gecos);
+  json_add_text (object, "home", entry->home);
+  json_add_text (object, "shell", entry->shell);
+  return object;
+}
+
+json_t *
+results_group (const struct lr_group_entry *entry)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "name", entry->name);
+  json_add_integer (object, "gid", entry->gid);
+  json_add_texts (object, "members", entry->members);
+  return object;
+}
+
+json_t *
+results_variable (const char *name, const char *value)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "name", name);
+  json_add_text (object, "value", value);
+  return object;
+}
+
+json_t *
+results_put (const char *file, const struct lr_put_result *result)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "file", file);
+  json_add_size (object, "size", result->size);
+  json_add_boolean (object, "in_place", result->in_place != 0);
+  return object;
+}
+
+json_t *
+results_get (const char *file, uint64_t size)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "file", file);
+  json_add_size (object, "size", size);
+  return object;
+}
