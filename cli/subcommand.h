@@ -45,6 +45,7 @@ extern const struct subcommand shell_subcommand;
 extern const struct subcommand stat_subcommand;
 extern const struct subcommand get_subcommand;
 extern const struct subcommand put_subcommand;
+extern const struct subcommand batch_subcommand;
 extern const struct subcommand user_subcommand;
 extern const struct subcommand group_subcommand;
 extern const struct subcommand whoami_subcommand;
