@@ -1,7 +1,7 @@
 /* The longreach command, as a person or a script meets it: command lines, and what they print and
    exit with.  The dispatcher is the real one, on this machine, but where a test brings its own.  */
 
-#include "tests/support.h"
+#include "tests/command.h"
 
 #include <criterion/criterion.h>
 
@@ -21,253 +21,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* ---- fixtures: each test works in a directory of its own ---- */
-
-static char source_directory[PATH_MAX];
-
-/* The top of the source tree: make says where it is, else this file's name does.  */
-static void
-find_source (void)
-{
-  const char *given = getenv ("srcdir");
-  char *here = strdup (__FILE__);
-  const char *top = given != NULL ? given : dirname (dirname (here));
-  cr_assert_not_null (realpath (top, source_directory), "there is no directory %s", top);
-  free (here);
-}
-
-/* A directory that can't be searched would turn each ENOENT of exec into EACCES.  */
-static void
-search_only_what_can_be_searched (void)
-{
-  char kept[8192] = "";
-  char *path = strdup (getenv ("PATH")), *rest = path;
-  for (const char *directory; (directory = strsep (&rest, ":")) != NULL;)
-    if (access (directory, X_OK) == 0 && strlen (kept) + strlen (directory) + 2 < sizeof kept)
-      strcat (strcat (kept, kept[0] == '\0' ? "" : ":"), directory);
-  setenv ("PATH", kept, 1);
-  free (path);
-}
-
-static void
-begin (void)
-{
-  find_source ();
-  cr_assert_eq (chdir (make_directory ()), 0);
-  search_only_what_can_be_searched ();
-  signal (SIGPIPE, SIG_DFL);
-}
-
-static void
-end (void)
-{
-  cr_expect_eq (chdir ("/"), 0);
-  remove_directory ();
-}
-
-TestSuite (command, .init = begin, .fini = end, .timeout = 120);
-
-static const char *
-source_file (const char *name)
-{
-  static char path[PATH_MAX + 64];
-  snprintf (path, sizeof path, "%s/%s", source_directory, name);
-  return path;
-}
-
-static void
-write_text (const char *path, const char *text)
-{
-  write_file (path, text, strlen (text), 0644);
-}
-
-static void
-expect_content (const char *path, const void *data, size_t size)
-{
-  size_t got_size;
-  char *got = read_file (path, &got_size);
-  cr_expect (got_size == size && memcmp (got, data, size) == 0, "%s holds \"%.60s\" (%zu bytes)",
-             path, got, got_size);
-  free (got);
-}
-
-static void
-expect_text (const char *path, const char *text)
-{
-  expect_content (path, text, strlen (text));
-}
-
-/* The file's permissions; fails the test where it does not exist.  */
-static unsigned
-mode_of (const char *path)
-{
-  struct stat info;
-  cr_assert_eq (lstat (path, &info), 0, "%s: %s", path, strerror (errno));
-  return info.st_mode & 07777;
-}
-
-/* Files in the directory of the test that begin with a dot are left over from something.  */
-static void
-expect_nothing_hidden (void)
-{
-  const char *const command[] = { "find", ".", "-name", ".?*", NULL };
-  struct finished found = run_program (command, NULL, 0);
-  cr_expect_str_empty (found.output, "left behind: %s", found.output);
-  free_finished (&found);
-}
-
-/* ---- fixtures: command lines and what is expected of them ---- */
-
-enum
-{
-  MAX_WORDS = 14,
-};
+COMMAND_SUITE (command);
 
 /* What --json prints of a failure; all but KIND and MESSAGE are JSON already.  */
 #define FAILURE(kind, message, errnum, host, field, hop)                                           \
   "{\"error\":{\"kind\":\"" kind "\",\"message\":\"" message "\",\"errno\":" errnum                \
   ",\"host\":" host ",\"field\":" field ",\"hop\":" hop "}}\n"
 #define HERE "\"localhost\""
-
-static bool
-matches (const char *pattern, const char *text)
-{
-  const char *star = NULL, *retry = NULL;
-  while (*text != '\0')
-    if (*pattern == '*')
-      {
-        star = ++pattern;
-        retry = text;
-      }
-    else if (*pattern == *text)
-      {
-        pattern++;
-        text++;
-      }
-    else if (star != NULL)
-      {
-        pattern = star;
-        text = ++retry;
-      }
-    else
-      return false;
-  while (*pattern == '*')
-    pattern++;
-  return *pattern == '\0';
-}
-
-/* The words as one line, for messages.  */
-static const char *
-join_words (const char *const *words)
-{
-  static char line[2048];
-  size_t used = 0;
-  line[0] = '\0';
-  for (; *words != NULL && used < sizeof line - 1; words++)
-    used += (size_t) snprintf (line + used, sizeof line - used, "%s ", *words);
-  return line;
-}
-
-/* Run WORDS and hold what comes out against the patterns, in which * stands for any text.  INPUT
-   NULL: none.  */
-static void
-check (const char *input, int status, const char *output, const char *error,
-       const char *const *words)
-{
-  struct finished got = run_program (words, input, input == NULL ? 0 : strlen (input));
-  const char *line = join_words (words);
-  cr_expect_eq (got.status, status, "%s: exits %d, not %d; it says: %s%s", line, got.status, status,
-                got.output, got.error);
-  cr_expect (matches (output, got.output), "%s: prints \"%s\", not \"%s\"", line, got.output,
-             output);
-  cr_expect (matches (error, got.error), "%s: says \"%s\", not \"%s\"", line, got.error, error);
-  free_finished (&got);
-}
-
-#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
-
-/* Rows: the status, patterns of standard output and error, and the command line.  */
-#define PROGRAM(status, output, error, ...) check (NULL, status, output, error, WORDS (__VA_ARGS__))
-#define LONGREACH(status, output, error, ...)                                                      \
-  PROGRAM (status, output, error, "longreach", __VA_ARGS__)
-#define SHELL(status, output, error, script) PROGRAM (status, output, error, "sh", "-c", script)
-
-/* The same with standard input.  */
-#define LONGREACH_READING(input, status, output, error, ...)                                       \
-  check (input, status, output, error, WORDS ("longreach", __VA_ARGS__))
-#define SHELL_READING(input, status, output, error, script)                                        \
-  check (input, status, output, error, WORDS ("sh", "-c", script))
-
-static void
-end_words (va_list arguments, const char **words, size_t count)
-{
-  while ((words[count] = va_arg (arguments, const char *)) != NULL)
-    cr_assert_lt (++count, (size_t) MAX_WORDS);
-}
-
-/* Run longreach with these words, ended by NULL, and whatever INPUT.  */
-static struct finished
-run_longreach (const char *input, size_t size, ...)
-{
-  const char *words[MAX_WORDS + 1] = { "longreach" };
-  va_list arguments;
-  va_start (arguments, size);
-  end_words (arguments, words, 1);
-  va_end (arguments);
-  return run_program (words, input, size);
-}
-
-/* Run longreach with these words, ended by NULL; it must succeed and say nothing.  */
-static void
-succeed (const char *first, ...)
-{
-  const char *words[MAX_WORDS + 1] = { "longreach", first };
-  va_list arguments;
-  va_start (arguments, first);
-  end_words (arguments, words, 2);
-  va_end (arguments);
-  struct finished got = run_program (words, NULL, 0);
-  cr_expect_eq (got.status, 0, "%s: exits %d: %s", join_words (words), got.status, got.error);
-  cr_expect_str_empty (got.output);
-  cr_expect_str_empty (got.error);
-  free_finished (&got);
-}
-
-/* What longreach prints on a terminal, which is also its standard input and error, while TYPED
-   waits to be read; the terminal turns each newline into two characters.  To be freed.  */
-static char *
-run_on_terminal (const char *const *words, const char *typed, int *status)
-{
-  extern char **environ;
-  posix_spawn_file_actions_t actions;
-  pid_t pid;
-  size_t size = 0, room = 1 << 16;
-  char *output = malloc (room);
-  int terminal = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
-  cr_assert (terminal >= 0 && grantpt (terminal) == 0 && unlockpt (terminal) == 0);
-  int user_end = open (ptsname (terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
-  cr_assert_geq (user_end, 0);
-  struct termios settings;
-  cr_assert_eq (tcgetattr (user_end, &settings), 0);
-  settings.c_lflag &= (tcflag_t) ~ECHO;
-  cr_assert_eq (tcsetattr (user_end, TCSANOW, &settings), 0);
-  cr_assert_eq (write (terminal, typed, strlen (typed)), (ssize_t) strlen (typed));
-  posix_spawn_file_actions_init (&actions);
-  for (int fd = 0; fd < 3; fd++)
-    posix_spawn_file_actions_adddup2 (&actions, user_end, fd);
-  int errnum = posix_spawnp (&pid, words[0], &actions, NULL, (char *const *) words, environ);
-  cr_assert_eq (errnum, 0);
-  posix_spawn_file_actions_destroy (&actions);
-  close (user_end);
-  for (ssize_t got; size < room - 1; size += (size_t) got)
-    if ((got = read (terminal, output + size, room - 1 - size)) <= 0)
-      break;
-  output[size] = '\0';
-  cr_assert_eq (waitpid (pid, status, 0), pid);
-  *status = WIFEXITED (*status) ? WEXITSTATUS (*status) : -WTERMSIG (*status);
-  close (terminal);
-  return output;
-}
 
 /* ---- fixtures: other dispatchers ---- */
 
@@ -286,9 +46,10 @@ make_ordinary_dispatcher (void)
   char *program = read_file (original, &size);
   write_file ("dispatcher-copy", program, size, 0755);
   free (program);
-  snprintf (script, sizeof script,
-            "#!/bin/sh\nexec setpriv --reuid %d --regid %d --clear-groups ./dispatcher-copy\n",
-            ORDINARY_ID, ORDINARY_ID);
+  snprintf (
+      script, sizeof script,
+      "#!/bin/sh\nexec setpriv --reuid %d --regid %d --clear-groups ./dispatcher-copy \"$@\"\n",
+      ORDINARY_ID, ORDINARY_ID);
   write_file ("ordinary-dispatcher", script, strlen (script), 0755);
 }
 
@@ -314,8 +75,8 @@ add_text (struct answer *answer, const char *text)
   answer->size += strlen (text);
 }
 
-/* A dispatcher, "-o", canned, that gives ANSWER to whatever it is asked.  */
-static const char canned[] = "dispatcher=./canned-dispatcher";
+/* A dispatcher that gives ANSWER to whatever it is asked.  */
+#define CANNED "-o", "dispatcher=./canned-dispatcher", "-o", "protocol=plain"
 
 static void
 make_canned_dispatcher (const struct answer *answer)
@@ -404,15 +165,16 @@ Test (command, what_fails_before_the_command_exits_255)
   LONGREACH (255, "", "longreach: run: there is no option --bogus; see longreach run --help\n",
              "run", "--bogus", "local:", "true");
   LONGREACH (255, "", "longreach: *host*\n", "run", "host", "true");
-  LONGREACH (255, "",
-             "longreach: the connector local takes no option \"nosuch\"; it takes dispatcher\n",
-             "run", "-o", "nosuch=1", "local:", "true");
+  LONGREACH (
+      255, "",
+      "longreach: the connector local takes no option \"nosuch\"; it takes dispatcher, protocol\n",
+      "run", "-o", "nosuch=1", "local:", "true");
   LONGREACH (255, "", "longreach: *cannot start ./nosuch: No such file or directory\n", "run", "-o",
              "dispatcher=./nosuch", "local:", "true");
   LONGREACH (255, "", "longreach: localhost: the dispatcher is gone: it ended with status 1\n",
              "run", "-o", "dispatcher=false", "local:", "true");
   LONGREACH (255, "", "longreach: localhost: the dispatcher does not keep the protocol: *\n", "run",
-             "-o", "dispatcher=cat", "local:", "true");
+             "-o", "dispatcher=cat", "-o", "protocol=plain", "local:", "true");
   LONGREACH (255, "", "longreach: localhost: the dispatcher is gone: it was ended by signal 9\n",
              "run", "local:", "--", "sh", "-c", "kill -KILL $PPID");
   LONGREACH (255, "", "longreach: localhost: user: *nosuch-user\n", "run", "--user=nosuch-user",
@@ -440,7 +202,7 @@ Test (command, a_returncode_that_no_process_has_exits_255)
       make_canned_dispatcher (&answer);
       LONGREACH (255, "",
                  "longreach: the far side says that the command returned *, which none can\n",
-                 "run", "-o", canned, "local:", "true");
+                 "run", CANNED, "local:", "true");
     }
 }
 
@@ -490,14 +252,22 @@ Test (command, run_with_n_reads_no_input)
   SHELL_READING ("left\n", 0, "left\n", "", "longreach run -n local: cat; cat");
 }
 
-Test (command, run_reads_no_input_from_a_terminal)
+/* What is typed reaches the command but where it has no input, or all of it would be read first. */
+Test (command, run_reads_input_from_a_terminal)
 {
-  const char *const words[] = { "longreach", "run", "local:", "cat", NULL };
-  int status;
-  char *output = run_on_terminal (words, "typed\n\004", &status);
-  cr_expect_eq (status, 0);
-  cr_expect_str_empty (output);
-  free (output);
+  static const struct
+  {
+    const char *option, *output;
+  } rows[] = { { "-v", "*typed\r\n*" }, { "-n", "" }, { "--json", "{*\"stdout\":\"\"*}\r\n" } };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    {
+      int status;
+      char *output = run_on_terminal (WORDS ("longreach", "run", rows[i].option, "local:", "cat"),
+                                      "typed\n\004", &status);
+      cr_expect_eq (status, 0);
+      cr_expect (matches_pattern (rows[i].output, output), "%s: %s", rows[i].option, output);
+      free (output);
+    }
 }
 
 Test (command, both_outputs_stay_separate_and_as_they_are)
@@ -740,8 +510,8 @@ Test (command, times_before_1970_and_beyond_the_calendar_are_right)
       add_integer (&answer, 0, 8);
       add_integer (&answer, 0, 1);
       make_canned_dispatcher (&answer);
-      LONGREACH (0, times[i].json, "", "stat", "--json", "-o", canned, "local:", "x");
-      LONGREACH (0, "*\nmtime:   *Z\n*", "", "stat", "-o", canned, "local:", "x");
+      LONGREACH (0, times[i].json, "", "stat", "--json", CANNED, "local:", "x");
+      LONGREACH (0, "*\nmtime:   *Z\n*", "", "stat", CANNED, "local:", "x");
     }
 }
 
@@ -784,14 +554,14 @@ Test (command, verbose_names_each_packet)
   write_text ("file", "x");
 #define HEAD                                                                                       \
   "longreach: local: loaded */local.so\nlongreach: localhost: starting */longreach-d*\n"           \
-  "longreach: localhost: > CheckAlive\nlongreach: localhost: < Ack\n"
+  "longreach: localhost: > Hello #0\n"
 #define PACKETS(request, answer)                                                                   \
-  HEAD "longreach: localhost: > " request "\nlongreach: localhost: < " answer                      \
-       "\nlongreach: localhost: > Exit\n"
-  LONGREACH (0, "", PACKETS ("ProcessRun", "ProcessCompleted"), "run", "-v", "local:", "true");
+  HEAD "longreach: localhost: > " request " #1\n*longreach: localhost: < " answer                  \
+       " #1\n*longreach: localhost: > Exit #0\n"
+  LONGREACH (0, "", PACKETS ("Spawn", "Closed"), "run", "-v", "local:", "true");
   LONGREACH (0, "*", PACKETS ("Stat", "StatResult"), "stat", "--verbose", "local:", "/");
-  LONGREACH (0, "x", PACKETS ("Download", "DownloadResult"), "get", "-v", "local:", "file", "-");
-  LONGREACH (0, "", PACKETS ("Upload", "Ok"), "put", "-v", "local:", "file", "new");
+  LONGREACH (0, "x", PACKETS ("Read", "Ok"), "get", "-v", "local:", "file", "-");
+  LONGREACH (0, "", PACKETS ("Write", "Written"), "put", "-v", "local:", "file", "new");
   LONGREACH (0, "*", PACKETS ("QueryUser", "UserEntry"), "user", "-v", "local:", "0");
   LONGREACH (0, "*", PACKETS ("QueryGroup", "GroupEntry"), "group", "-v", "local:", "0");
   LONGREACH (0, "*", PACKETS ("ResolveUser", "ResolveResult"), "whoami", "-v", "local:");
@@ -800,7 +570,7 @@ Test (command, verbose_names_each_packet)
   LONGREACH (0, "localhost\n", "longreach: local: loaded */local.so\n", "hostname", "-v", "local:");
   LONGREACH (1, "",
              HEAD
-             "longreach: localhost: > Stat\nlongreach: localhost: < *nosuch/x does not exist\n*",
+             "longreach: localhost: > Stat #1\nlongreach: localhost: < *nosuch/x does not exist\n*",
              "stat", "-v", "local:", "nosuch/x");
 }
 
@@ -848,7 +618,7 @@ check_json (int status, const char *output, const char *const *words)
   check_members_are_documented (got.output, page);
   free_finished (&got);
   free (page);
-  check (NULL, status, output, "", words);
+  check_command (NULL, status, output, "", words);
 }
 
 /* Rows: the status, a pattern of standard output, and the command line; nothing is said on standard
@@ -874,10 +644,12 @@ Test (command, json_is_one_object_of_a_known_shape)
         "--sha512", "local:", "file");
   JSON (1, "{\"path\":\"nosuch\",\"exists\":false}\n", "longreach", "stat", "--json",
         "local:", "nosuch");
-  JSON (0, "{\"file\":\"/dev/null\",\"size\":3}\n", "longreach", "put", "--json", "local:", "file",
-        "/dev/null");
-  JSON (0, "{\"file\":\"./file\",\"size\":3}\n", "longreach", "put", "--json", "local:", "file",
-        "./");
+  JSON (0, "{\"file\":\"/dev/null\",\"size\":3,\"in_place\":true}\n", "longreach", "put", "--json",
+        "local:", "file", "/dev/null");
+  JSON (0, "{\"file\":\"./file\",\"size\":3,\"in_place\":false}\n", "longreach", "put", "--json",
+        "local:", "file", "./");
+  JSON (0, "{\"file\":\"fetched\",\"size\":3}\n", "longreach", "get", "--json", "local:", "file",
+        "fetched");
   JSON (0,
         "{\"name\":\"root\",\"uid\":0,\"group\":\"root\",\"gid\":0,\"groups\":[*],"
         "\"password_hash\":null,\"gecos\":\"*\",\"home\":\"/root\",\"shell\":\"*\"}\n",
@@ -990,12 +762,12 @@ Test (command, json_gives_bytes_that_are_not_utf8_in_base64)
         "local:", "sh", "-c", "printf '\\377' >&2");
   JSON (0, "{\"path_base64\":\"+g==\",\"exists\":true,*", "longreach", "stat", "--json",
         "local:", "\372");
-  JSON (0, "{\"file_base64\":\"+i5uZXc=\",\"size\":1}\n", "longreach", "put", "--json",
-        "local:", "\372", "\372.new");
+  JSON (0, "{\"file_base64\":\"+i5uZXc=\",\"size\":1,\"in_place\":false}\n", "longreach", "put",
+        "--json", "local:", "\372", "\372.new");
   JSON (0, "{\"name\":\"LR_X\",\"value_base64\":\"+Q==\"}\n", "env", "LR_X=\371", "longreach",
         "env", "--json", "local:", "LR_X");
   JSON (0, "{\"name_base64\":\"/w==\",\"gid\":5,\"members_base64\":[\"YW5u\",\"YsCAYg==\"]}\n",
-        "longreach", "group", "--json", "-o", canned, "local:", "x");
+        "longreach", "group", "--json", CANNED, "local:", "x");
   JSON (3, FAILURE ("remote-os", "*\\\\xFA/x*", "20", HERE, "null", "0"), "longreach", "stat",
         "--json", "local:", "\372/x");
   make_canned_dispatcher (&user);
@@ -1003,7 +775,7 @@ Test (command, json_gives_bytes_that_are_not_utf8_in_base64)
         "{\"name\":\"ann\",\"uid\":7,\"group_base64\":\"/g==\",\"gid\":8,\"groups_base64\":"
         "[\"/Q==\"],\"password_hash_base64\":\"/A==\",\"gecos_base64\":\"7aCA\","
         "\"home_base64\":\"L/s=\",\"shell\":\"/bin/sh\"}\n",
-        "longreach", "user", "--json", "-o", canned, "local:", "x");
+        "longreach", "user", "--json", CANNED, "local:", "x");
 }
 
 /* ---- help, version, manual page ---- */
@@ -1182,12 +954,19 @@ options_of_synopsis (const char *page, const char *subcommand)
 static void
 compare_with_page (const char *page, const char *subcommand)
 {
+  static const struct
+  {
+    const char *subcommand, *options;
+  } lacks[] = { { "shell", " --json  --timeout " },
+                { "batch", " --json " },
+                { "hostname", " --timeout " } };
   const struct options none = { "" };
   struct options excused = none;
   char title[64];
   snprintf (title, sizeof title, "longreach %s", subcommand);
-  if (strcmp (subcommand, "get") == 0)
-    append (&excused, " --json ");
+  for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
+    if (strcmp (subcommand, lacks[i].subcommand) == 0)
+      append (&excused, lacks[i].options);
   struct options help = options_of_help (subcommand);
   struct options own = options_of_subsection (page, title);
   struct options common = options_of_subsection (page, "Common options");
@@ -1201,9 +980,9 @@ compare_with_page (const char *page, const char *subcommand)
     expect_all_in (&common, &help, &excused, subcommand, "--help does not explain the common");
 }
 
-static const char *const all_subcommands[] = { "run",  "stat",     "get",     "put",
-                                               "user", "group",    "whoami",  "env",
-                                               "ping", "hostname", "plugins", "help" };
+static const char *const all_subcommands[] = { "run",   "shell",    "stat",    "get",    "put",
+                                               "batch", "user",     "group",   "whoami", "env",
+                                               "ping",  "hostname", "plugins", "help" };
 
 Test (command, help_and_the_manual_page_name_the_same_options)
 {
@@ -1623,7 +1402,7 @@ check_on_terminal (const char *const *words, int status, const char *pattern)
   int got;
   char *output = run_on_terminal (words, "\004", &got);
   cr_expect_eq (got, status, "%s: exits %d", join_words (words), got);
-  cr_expect (matches (pattern, output), "%s: prints \"%s\"", join_words (words), output);
+  cr_expect (matches_pattern (pattern, output), "%s: prints \"%s\"", join_words (words), output);
   free (output);
 }
 
@@ -1651,7 +1430,7 @@ Test (command, control_characters_are_printed_safely_on_a_terminal)
   add_integer (&answer, 11, 4); /* ResolveResult */
   add_text (&answer, evil);
   make_canned_dispatcher (&answer);
-  ON_TERMINAL (0, expected, "longreach", "whoami", "-o", canned, "local:");
+  ON_TERMINAL (0, expected, "longreach", "whoami", CANNED, "local:");
   snprintf (expected, sizeof expected, "longreach: localhost: %s.no does not exist\r\n", safe);
   snprintf (setting, sizeof setting, "%s.no", evil);
   ON_TERMINAL (1, expected, "longreach", "stat", "local:", setting);
@@ -1673,8 +1452,8 @@ Test (command, a_far_sides_message_is_printed_safely)
   add_text (&answer, "\033[2Jdenied");
   add_text (&answer, "line\nline\377");
   make_canned_dispatcher (&answer);
-  LONGREACH (3, "", "longreach: localhost: line\\x0Aline\\xFF: \\x1B[2Jdenied\n", "stat", "-o",
-             canned, "local:", "x");
+  LONGREACH (3, "", "longreach: localhost: line\\x0Aline\\xFF: \\x1B[2Jdenied\n", "stat", CANNED,
+             "local:", "x");
 }
 
 /* ---- dispatchers, plugins ---- */
@@ -1686,16 +1465,16 @@ Test (command, another_dispatcher_can_be_named)
   write_file ("plain_dispatcher.py", script, size, 0755);
   free (script);
   write_text ("file", "content");
-  static const char python[] = "dispatcher=python3 ./plain_dispatcher.py";
-  static const char url[] = "local:web1?dispatcher=python3 ./plain_dispatcher.py";
-  LONGREACH_READING ("in", 0, "*plain_dispatcher.py\nin", "", "run", "-o", python, "local:", "sh",
-                     "-c", "ps -o args= $PPID; cat");
+#define PYTHON "-o", "dispatcher=python3 ./plain_dispatcher.py", "-o", "protocol=plain"
+  static const char url[] = "local:web1?dispatcher=python3 ./plain_dispatcher.py&protocol=plain";
+  LONGREACH_READING ("in", 0, "*plain_dispatcher.py\nin", "", "run", PYTHON, "local:", "sh", "-c",
+                     "ps -o args= $PPID; cat");
   LONGREACH (7, "", "err\n", "run", url, "--", "sh", "-c", "echo err >&2; exit 7");
   LONGREACH (143, "", "", "run", url, "--", "sh", "-c", "kill -TERM $$");
   LONGREACH (127, "", "longreach: web1: the program nosuch*", "run", url, "nosuch");
-  LONGREACH (0, "*\"size\":7,*", "", "stat", "--json", "-o", python, "local:", "file");
+  LONGREACH (0, "*\"size\":7,*", "", "stat", "--json", PYTHON, "local:", "file");
   LONGREACH (1, "", "*web1: nosuch does not exist\n", "stat", url, "nosuch");
-  LONGREACH (0, "", "", "put", "-o", python, "--mode=640", "local:", "file", "new");
+  LONGREACH (0, "", "", "put", PYTHON, "--mode=640", "local:", "file", "new");
   LONGREACH (0, "content", "", "get", url, "new", "-");
   LONGREACH (0, "{\"user\":\"*", "", "whoami", "--json", url);
   LONGREACH (0, "name:    root\n*", "", "user", url, "root");
@@ -1807,7 +1586,10 @@ Test (command, bash_completes_command_lines)
     { "longreach run --no", "[--no-stdin]" },
     { "longreach run local: --us", "" },
     { "longreach stat --js", "[--json]" },
-    { "longreach get --js", "" },
+    { "longreach get --js", "[--json]" },
+    { "longreach s", "[shell][stat]" },
+    { "longreach batch lo", "*[local:]*" },
+    { "longreach run --ti", "<nospace>[--timeout=]" },
     { "longreach put local: ", "<default>" },
     { "longreach put local: -- ", "<default>" },
     { "longreach put local: file ", "" },
@@ -1825,8 +1607,8 @@ Test (command, bash_completes_command_lines)
       const char *const words[] = { "bash", "--norc", "-c",         complete_script,
                                     "bash", path,     rows[i].line, NULL };
       struct finished got = run_program (words, NULL, 0);
-      cr_expect (matches (rows[i].replies, got.output), "%s: offers %s, not %s", rows[i].line,
-                 got.output, rows[i].replies);
+      cr_expect (matches_pattern (rows[i].replies, got.output), "%s: offers %s, not %s",
+                 rows[i].line, got.output, rows[i].replies);
       cr_expect_str_empty (got.error, "%s: %s", rows[i].line, got.error);
       free_finished (&got);
     }
