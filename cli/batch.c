@@ -154,7 +154,7 @@ batch_perform (char **operands, size_t count)
   requests = (struct requests){ .connection = connection,
                                 .timeout = timeout_given (),
                                 .answer = add_answer };
-  interruption_begin (connect_loop ());
+  interruption_begin ();
   status = serve ();
   interruption_end ();
   /* What is still under way ends with the connection.  */

@@ -223,7 +223,7 @@ open_file (struct get_request *get, struct refusal *refusal)
     return refuse_local (refusal, "to", &error);
   /* Nothing here may wait, as opening a FIFO would.  */
   if (get->target.exists && !S_ISREG (get->target.status.st_mode))
-    return refusal_set (refusal, "to", "%s is not a regular file", get->target.path);
+    return refusal_set (refusal, "to", "%s is not a regular file", get->target.name);
   if (local_write_begin (&get->target, &get->file, &error) != 0)
     return refuse_local (refusal, "to", &error);
   get->args.descriptor = get->file.descriptor;
@@ -292,7 +292,7 @@ describe_get (union arguments *arguments, const void *result, struct refusal *re
     refusal_set (refusal, "limit", "%s has more than %llu bytes, which is the limit",
                  get->args.file, (unsigned long long) get->limit);
   else if (local_write_keep (&get->file, &error) == 0)
-    return results_get (get->target.path, size);
+    return results_get (get->target.name, size);
   else
     refuse_local (refusal, "to", &error);
   return NULL;
@@ -361,6 +361,7 @@ describe_variable (union arguments *arguments, const void *result, struct refusa
 /* ---- ping, cancel ---- */
 
 static const struct field ping_fields[] = {
+  { "timeout", FIELD_SECONDS, offsetof (struct ping_request, args.timeout_ms), false },
   { 0 },
 };
 
@@ -457,6 +458,8 @@ const struct batch_operation batch_operations[] = {
   { .name = "ping",
     .operation = LR_OPERATION_PING,
     .fields = ping_fields,
+    .args_size = sizeof (struct lr_ping_args),
+    .timeout = offsetof (struct lr_ping_args, timeout_ms),
     .prepare = prepare_ping,
     .describe = describe_ping },
   { .name = "cancel", .fields = cancel_fields },

@@ -41,7 +41,7 @@ struct get_request
 
 struct ping_request
 {
-  uint32_t size;
+  struct lr_ping_args args;
   int64_t begin; /* nanoseconds */
 };
 
@@ -81,8 +81,8 @@ struct batch_operation
   const char *other_name;      /* NULL: none */
   enum lr_operation operation; /* 0: it is batch's own, cancel */
   const struct field *fields;
-  size_t args_size; /* of the library's structure; 0: it has none */
-  size_t timeout;   /* the offset of timeout_ms; 0: there is none */
+  size_t args_size; /* of the library's structure */
+  size_t timeout;   /* the offset of timeout_ms in it */
 
   /* Any of these but `describe` may be NULL.  */
 

@@ -104,12 +104,12 @@ get_to_file (lr_connection *connection, const char *remote, const struct local_t
   if (fetch (connection, remote, file.descriptor, &size, &error) != 0)
     {
       local_write_drop (&file);
-      return report_failed_fetch (&error, target->path);
+      return report_failed_fetch (&error, target->name);
     }
   if (local_write_keep (&file, &local_error) != 0)
     return report_local_failure (&local_error);
   if (json_wanted)
-    json_print (results_get (target->path, size));
+    json_print (results_get (target->name, size));
   return 0;
 }
 
@@ -121,7 +121,7 @@ get_to (const char *url, const char *remote, const struct local_target *target)
   int status = connect_open (url, &connection);
   if (status == 0)
     {
-      interruption_begin (connect_loop ());
+      interruption_begin ();
       status = target != NULL ? get_to_file (connection, remote, target)
                               : get_to_output (connection, remote);
       interruption_end ();

@@ -1,4 +1,5 @@
 #include "cli/interruption.h"
+#include "cli/connect.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 
 static int ended_by; /* 0: nothing yet */
-static lr_loop *under_way;
 
 /* How the operation has ended.  Not on a stack: should the loop fail, it is told at the very end.
  */
@@ -21,10 +21,9 @@ static struct
 } ending;
 
 void
-interruption_begin (lr_loop *loop)
+interruption_begin (void)
 {
-  under_way = loop;
-  signals_catch (loop, ending_signals, ending_signal_count);
+  signals_catch (connect_loop (), ending_signals, ending_signal_count);
 }
 
 int
@@ -86,7 +85,7 @@ wait_for_ending (lr_connection *connection, uint64_t id, struct lr_error *error)
           cancelled = true;
           lr_cancel (connection, id);
         }
-      else if (lr_loop_dispatch (under_way, LR_NEVER, error) < 0)
+      else if (lr_loop_dispatch (connect_loop (), LR_NEVER, error) < 0)
         return -1;
     }
   if (ending.status != 0)

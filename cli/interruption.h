@@ -10,7 +10,7 @@
 
 #include <longreach/longreach.h>
 
-void interruption_begin (lr_loop *loop);
+void interruption_begin (void);
 
 /* Once nothing is left to be tidied up but what ends by itself.  */
 void interruption_end (void);

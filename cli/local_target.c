@@ -32,11 +32,11 @@ join (const char *directory, const char *name)
 static int
 inspect (struct local_target *target, struct local_error *error)
 {
-  target->exists = stat (target->path, &target->status) == 0;
+  target->exists = stat (target->name, &target->status) == 0;
   if (!target->exists && errno != ENOENT)
-    return local_error_set_unwritable (error, errno, target->path);
+    return local_error_set_unwritable (error, errno, target->name);
   struct stat link;
-  target->dangling = !target->exists && lstat (target->path, &link) == 0;
+  target->dangling = !target->exists && lstat (target->name, &link) == 0;
   return 0;
 }
 
@@ -51,15 +51,15 @@ static int
 descend (struct local_target *target, const char *name, struct local_error *error)
 {
   if (name[0] == '\0')
-    return local_error_set (
-        error, EISDIR, "the remote path names no file, so %s needs a file name too", target->path);
-  char *path = join (target->path, name);
-  free (target->path);
-  target->path = path;
+    return local_error_set (error, 0, "the remote path names no file, so %s needs a file name too",
+                            target->name);
+  char *file = join (target->name, name);
+  free (target->name);
+  target->name = file;
   if (inspect (target, error) != 0)
     return -1;
   if (is_directory (target))
-    return local_error_set (error, EISDIR, "cannot write %s: it is a directory", target->path);
+    return local_error_set (error, EISDIR, "cannot write %s: it is a directory", target->name);
   return 0;
 }
 
@@ -67,11 +67,10 @@ descend (struct local_target *target, const char *name, struct local_error *erro
 static int
 resolve (struct local_target *target, struct local_error *error)
 {
-  char *real = realpath (target->path, NULL);
-  if (real == NULL)
-    return local_error_set_unwritable (error, errno, target->path);
-  free (target->path);
-  target->path = real;
+  bool regular = target->exists && S_ISREG (target->status.st_mode);
+  target->path = regular ? realpath (target->name, NULL) : strdup (target->name);
+  if (target->path == NULL)
+    return local_error_set_unwritable (error, errno, target->name);
   return 0;
 }
 
@@ -79,19 +78,20 @@ int
 local_target_find (const char *local, const char *name, struct local_target *target,
                    struct local_error *error)
 {
-  *target = (struct local_target){ .path = strdup (local) };
-  if (target->path == NULL)
+  *target = (struct local_target){ .name = strdup (local) };
+  if (target->name == NULL)
     out_of_memory ();
   if (inspect (target, error) != 0)
     return -1;
   if (is_directory (target) && descend (target, name, error) != 0)
     return -1;
-  return target->exists && S_ISREG (target->status.st_mode) ? resolve (target, error) : 0;
+  return resolve (target, error);
 }
 
 void
 local_target_free (struct local_target *target)
 {
+  free (target->name);
   free (target->path);
-  target->path = NULL;
+  target->name = target->path = NULL;
 }

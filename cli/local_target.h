@@ -10,7 +10,8 @@
 
 struct local_target
 {
-  char *path; /* owned; links are resolved, unless they lead nowhere */
+  char *name; /* owned; for messages */
+  char *path; /* owned; the same with links resolved, unless they lead nowhere */
   bool exists;
   bool dangling;      /* it is a link that leads nowhere */
   struct stat status; /* if it exists */

@@ -249,7 +249,7 @@ local_write_begin (const struct local_target *target, struct local_write *file,
     return 0;
   int errnum = errno;
   local_write_drop (file);
-  return local_error_set_unwritable (error, errnum, target->path);
+  return local_error_set_unwritable (error, errnum, target->name);
 }
 
 static int
@@ -270,7 +270,7 @@ local_write_keep (struct local_write *file, struct local_error *error)
   int result = keep (file);
   int errnum = errno;
   local_write_drop (file);
-  return result == 0 ? 0 : local_error_set_unwritable (error, errnum, file->target->path);
+  return result == 0 ? 0 : local_error_set_unwritable (error, errnum, file->target->name);
 }
 
 void

@@ -1,7 +1,9 @@
+#include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/subcommand.h"
 #include "cli/time.h"
+#include "cli/timeout.h"
 
 #include <stdio.h>
 
@@ -79,8 +81,10 @@ ping_at (lr_connection *connection, char **operands, size_t count)
   do
     {
       struct lr_error error;
+      void *nothing;
+      struct lr_ping_args args = LR_PING_ARGS (.timeout_ms = timeout_left ());
       int64_t begin = time_now ();
-      if (lr_ping (connection, &error) != 0)
+      if (interruption_perform (connection, LR_OPERATION_PING, &args, &nothing, &error) != 0)
         {
           json_decref (times);
           return report_failure (&error);
@@ -108,7 +112,7 @@ const struct subcommand ping_subcommand = {
   .operands = "URL",
   .summary = "Measure round trips to the dispatcher",
   .options = ping_options,
-  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON,
+  .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 1,
   .most = 1,
   .perform_at = ping_at,

@@ -70,20 +70,20 @@ format_time (uint64_t seconds, char *text, size_t size)
     snprintf (text, size, "%u:%02u", (unsigned) minutes, (unsigned) (seconds % 60));
 }
 
+/* How much of how much.  */
 static void
-append_amount (FILE *stream)
+append_part (FILE *stream)
 {
   char done[SIZE_TEXT], total[SIZE_TEXT];
   size_format (state.done, done);
-  if (state.total == LR_SIZE_UNKNOWN)
+  if (state.total == LR_SIZE_UNKNOWN || state.total == 0 || state.done > state.total)
     {
       fputs (done, stream);
       return;
     }
   size_format (state.total, total);
-  unsigned percent =
-      state.total == 0 ? 100 : (unsigned) ((double) state.done * 100 / (double) state.total);
-  fprintf (stream, "%3u%%  %s of %s", percent <= 100 ? percent : 100, done, total);
+  unsigned percent = (unsigned) ((double) state.done * 100 / (double) state.total);
+  fprintf (stream, "%3u%%  %s of %s", percent, done, total);
 }
 
 static void
@@ -94,19 +94,12 @@ append_rate (FILE *stream, uint64_t rate)
   fprintf (stream, "  %s/s", text);
 }
 
-/* Bytes in a second since the transfer began.  */
-static uint64_t
-mean_rate (int64_t now)
-{
-  int64_t passed = now - state.begin;
-  return passed > 0 ? (uint64_t) ((double) state.done * (double) SECOND / (double) passed) : 0;
-}
-
-/* The rate of now, and how long the rest takes with it.  */
+/* How far it is, at which rate, and how long the rest takes with that.  */
 static void
 append_present (FILE *stream)
 {
   char text[32];
+  append_part (stream);
   append_rate (stream, state.rate);
   if (state.total == LR_SIZE_UNKNOWN || state.rate == 0 || state.done > state.total)
     return;
@@ -114,13 +107,16 @@ append_present (FILE *stream)
   fprintf (stream, "  %s left", text);
 }
 
-/* The rate of all, and how long it took.  */
+/* How much it was, at which rate, and how long it took.  */
 static void
-append_past (FILE *stream, int64_t now)
+append_past (FILE *stream)
 {
-  char text[32];
-  append_rate (stream, mean_rate (now));
-  format_time ((uint64_t) ((now - state.begin) / SECOND), text, sizeof text);
+  char text[SIZE_TEXT + 32];
+  int64_t passed = time_now () - state.begin;
+  size_format (state.done, text);
+  fputs (text, stream);
+  append_rate (stream, passed > 0 ? (uint64_t) ((double) state.done * 1e9 / (double) passed) : 0);
+  format_time ((uint64_t) (passed / SECOND), text, sizeof text);
   fprintf (stream, "  in %s", text);
 }
 
@@ -161,19 +157,15 @@ write_line (char *text)
   state.shown = true;
 }
 
-/* Write all figures, the final ones if FINAL.  */
+/* Write over the line what APPEND gives.  */
 static void
-write_figures (int64_t now, bool final)
+write_figures (void (*append) (FILE *stream))
 {
   char text[LINE_SIZE] = "";
   FILE *stream = fmemopen (text, sizeof text, "w");
   if (stream == NULL)
     return;
-  append_amount (stream);
-  if (final)
-    append_past (stream, now);
-  else
-    append_present (stream);
+  append (stream);
   fclose (stream);
   write_line (text);
 }
@@ -200,7 +192,7 @@ progress_show (void *data, uint64_t done, uint64_t total)
   if (!state.enabled || now - state.last < step)
     return;
   update_rate (now);
-  write_figures (now, false);
+  write_figures (append_present);
 }
 
 void
@@ -209,7 +201,7 @@ progress_complete (uint64_t size)
   if (!state.enabled || (!state.shown && !given.wanted))
     return;
   state.done = size;
-  write_figures (time_now (), true);
+  write_figures (append_past);
   if (state.terminal && state.shown)
     write_all (STDERR_FILENO, "\n", 1);
 }

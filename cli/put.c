@@ -126,7 +126,7 @@ put_to (const char *url, const struct sending *sending)
   int status = connect_open (url, &connection);
   if (status == 0)
     {
-      interruption_begin (connect_loop ());
+      interruption_begin ();
       status = put_at (connection, sending);
       interruption_end ();
     }

@@ -223,7 +223,7 @@ read_arguments (struct request *request, struct refusal *refusal)
   if (fields_read (request->object, operation->fields, common_fields, &request->arguments,
                    &request->memory, &problem)
       != 0)
-    return refusal_set (refusal, problem.field, "%s: %s", operation->name, problem.text);
+    return refusal_set (refusal, problem.field, "%s", problem.text);
   return operation->prepare != NULL ? operation->prepare (&request->arguments, refusal) : 0;
 }
 
@@ -232,8 +232,7 @@ submit (struct request *request)
 {
   const struct batch_operation *operation = request->operation;
   struct lr_request submitted =
-      LR_REQUEST (.operation = operation->operation,
-                  .args = operation->args_size != 0 ? &request->arguments : NULL);
+      LR_REQUEST (.operation = operation->operation, .args = &request->arguments);
   struct lr_error error;
   enlist (request);
   if (lr_submit (request->all->connection, &submitted, end, request, &request->id, &error) == 0)
