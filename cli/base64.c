@@ -9,7 +9,9 @@
 
 enum
 {
-  PIECE = 3 << 20, /* libcrypto counts in int; pieces of whole triples can be joined */
+  /* libcrypto counts in int; pieces of whole triples, of whole quadruples, can be joined.  */
+  PIECE = 3 << 20,
+  TEXT_PIECE = 4 << 20,
 };
 
 char *
@@ -60,9 +62,9 @@ base64_decode (const char *text, size_t size)
   if (data == NULL)
     out_of_memory ();
   size_t used = 0;
-  for (size_t done = 0; done < size; done += PIECE / 3 * 4)
+  for (size_t done = 0; done < size; done += TEXT_PIECE)
     {
-      size_t part = size - done < PIECE / 3 * 4 ? size - done : PIECE / 3 * 4;
+      size_t part = size - done < TEXT_PIECE ? size - done : TEXT_PIECE;
       used += (size_t) EVP_DecodeBlock ((unsigned char *) data + used,
                                         (const unsigned char *) text + done, (int) part);
     }

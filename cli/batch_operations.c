@@ -70,18 +70,18 @@ close_if_open (int descriptor)
 /* ---- run ---- */
 
 static const struct field run_fields[] = {
-  { "command", FIELD_TEXTS, offsetof (struct run_request, args.command), true },
-  { "input", FIELD_BYTES, offsetof (struct run_request, args.input), false },
-  { "no_capture", FIELD_FLAG, offsetof (struct run_request, args.no_capture), false },
-  { "user", FIELD_TEXT, offsetof (struct run_request, args.user), false },
-  { "group", FIELD_TEXT, offsetof (struct run_request, args.group), false },
-  { "umask", FIELD_TEXT, offsetof (struct run_request, args.umask), false },
-  { "cwd", FIELD_TEXT, offsetof (struct run_request, args.cwd), false },
-  { "output_limit", FIELD_SIZE, offsetof (struct run_request, args.output_limit), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct run_request, args.timeout_ms), false },
-  { "environment", FIELD_TEXTS, offsetof (struct run_request, args.environment), false },
-  { "unset", FIELD_TEXTS, offsetof (struct run_request, args.unset), false },
-  { "linger", FIELD_SECONDS, offsetof (struct run_request, linger), false },
+  { "command", offsetof (struct run_request, args.command), FIELD_TEXTS, true },
+  { "input", offsetof (struct run_request, args.input), FIELD_BYTES, false },
+  { "no_capture", offsetof (struct run_request, args.no_capture), FIELD_FLAG, false },
+  { "user", offsetof (struct run_request, args.user), FIELD_TEXT, false },
+  { "group", offsetof (struct run_request, args.group), FIELD_TEXT, false },
+  { "umask", offsetof (struct run_request, args.umask), FIELD_TEXT, false },
+  { "cwd", offsetof (struct run_request, args.cwd), FIELD_TEXT, false },
+  { "output_limit", offsetof (struct run_request, args.output_limit), FIELD_SIZE, false },
+  { "timeout", offsetof (struct run_request, args.timeout_ms), FIELD_SECONDS, false },
+  { "environment", offsetof (struct run_request, args.environment), FIELD_TEXTS, false },
+  { "unset", offsetof (struct run_request, args.unset), FIELD_TEXTS, false },
+  { "linger", offsetof (struct run_request, linger), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -115,10 +115,10 @@ describe_run (union arguments *arguments, const void *result, struct refusal *re
 /* ---- stat ---- */
 
 static const struct field stat_fields[] = {
-  { "path", FIELD_TEXT, offsetof (struct lr_stat_args, path), true },
-  { "follow_links", FIELD_FLAG, offsetof (struct lr_stat_args, follow_links), false },
-  { "sha512sum", FIELD_FLAG, offsetof (struct lr_stat_args, sha512sum), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct lr_stat_args, timeout_ms), false },
+  { "path", offsetof (struct lr_stat_args, path), FIELD_TEXT, true },
+  { "follow_links", offsetof (struct lr_stat_args, follow_links), FIELD_FLAG, false },
+  { "sha512sum", offsetof (struct lr_stat_args, sha512sum), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_stat_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -132,15 +132,15 @@ describe_stat (union arguments *arguments, const void *result, struct refusal *r
 /* ---- put ---- */
 
 static const struct field put_fields[] = {
-  { "file", FIELD_TEXT, offsetof (struct put_request, args.file), true },
-  { "content", FIELD_BYTES, offsetof (struct put_request, content), false },
-  { "from", FIELD_TEXT, offsetof (struct put_request, from), false },
-  { "mode", FIELD_TEXT, offsetof (struct put_request, args.mode), false },
-  { "owner", FIELD_TEXT, offsetof (struct put_request, args.owner), false },
-  { "group", FIELD_TEXT, offsetof (struct put_request, args.group), false },
-  { "preserve", FIELD_FLAG, offsetof (struct put_request, args.preserve), false },
-  { "sync", FIELD_FLAG, offsetof (struct put_request, args.sync), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct put_request, args.timeout_ms), false },
+  { "file", offsetof (struct put_request, args.file), FIELD_TEXT, true },
+  { "content", offsetof (struct put_request, content), FIELD_BYTES, false },
+  { "from", offsetof (struct put_request, from), FIELD_TEXT, false },
+  { "mode", offsetof (struct put_request, args.mode), FIELD_TEXT, false },
+  { "owner", offsetof (struct put_request, args.owner), FIELD_TEXT, false },
+  { "group", offsetof (struct put_request, args.group), FIELD_TEXT, false },
+  { "preserve", offsetof (struct put_request, args.preserve), FIELD_FLAG, false },
+  { "sync", offsetof (struct put_request, args.sync), FIELD_FLAG, false },
+  { "timeout", offsetof (struct put_request, args.timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -195,12 +195,12 @@ describe_put (union arguments *arguments, const void *result, struct refusal *re
 /* ---- get ---- */
 
 static const struct field get_fields[] = {
-  { "file", FIELD_TEXT, offsetof (struct get_request, args.file), true },
-  { "to", FIELD_TEXT, offsetof (struct get_request, to), false },
-  { "limit", FIELD_SIZE, offsetof (struct get_request, limit), false },
-  { "offset", FIELD_SIZE, offsetof (struct get_request, args.offset), false },
-  { "length", FIELD_SIZE, offsetof (struct get_request, args.length), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct get_request, args.timeout_ms), false },
+  { "file", offsetof (struct get_request, args.file), FIELD_TEXT, true },
+  { "to", offsetof (struct get_request, to), FIELD_TEXT, false },
+  { "limit", offsetof (struct get_request, limit), FIELD_SIZE, false },
+  { "offset", offsetof (struct get_request, args.offset), FIELD_SIZE, false },
+  { "length", offsetof (struct get_request, args.length), FIELD_SIZE, false },
+  { "timeout", offsetof (struct get_request, args.timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -301,8 +301,8 @@ describe_get (union arguments *arguments, const void *result, struct refusal *re
 /* ---- users, groups, variables ---- */
 
 static const struct field resolve_fields[] = {
-  { "name", FIELD_TEXT, offsetof (struct lr_resolve_args, name), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct lr_resolve_args, timeout_ms), false },
+  { "name", offsetof (struct lr_resolve_args, name), FIELD_TEXT, false },
+  { "timeout", offsetof (struct lr_resolve_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -317,9 +317,9 @@ describe_name (union arguments *arguments, const void *result, struct refusal *r
 }
 
 static const struct field user_fields[] = {
-  { "user", FIELD_TEXT, offsetof (struct lr_query_user_args, user), true },
-  { "password_hash", FIELD_FLAG, offsetof (struct lr_query_user_args, password_hash), false },
-  { "timeout", FIELD_SECONDS, offsetof (struct lr_query_user_args, timeout_ms), false },
+  { "user", offsetof (struct lr_query_user_args, user), FIELD_TEXT, true },
+  { "password_hash", offsetof (struct lr_query_user_args, password_hash), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_query_user_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -332,8 +332,8 @@ describe_user (union arguments *arguments, const void *result, struct refusal *r
 }
 
 static const struct field group_fields[] = {
-  { "group", FIELD_TEXT, offsetof (struct lr_query_group_args, group), true },
-  { "timeout", FIELD_SECONDS, offsetof (struct lr_query_group_args, timeout_ms), false },
+  { "group", offsetof (struct lr_query_group_args, group), FIELD_TEXT, true },
+  { "timeout", offsetof (struct lr_query_group_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -346,8 +346,8 @@ describe_group (union arguments *arguments, const void *result, struct refusal *
 }
 
 static const struct field getenv_fields[] = {
-  { "key", FIELD_TEXT, offsetof (struct lr_getenv_args, key), true },
-  { "timeout", FIELD_SECONDS, offsetof (struct lr_getenv_args, timeout_ms), false },
+  { "key", offsetof (struct lr_getenv_args, key), FIELD_TEXT, true },
+  { "timeout", offsetof (struct lr_getenv_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -361,7 +361,7 @@ describe_variable (union arguments *arguments, const void *result, struct refusa
 /* ---- ping, cancel ---- */
 
 static const struct field ping_fields[] = {
-  { "timeout", FIELD_SECONDS, offsetof (struct ping_request, args.timeout_ms), false },
+  { "timeout", offsetof (struct ping_request, args.timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
 
@@ -384,7 +384,7 @@ describe_ping (union arguments *arguments, const void *result, struct refusal *r
 }
 
 static const struct field cancel_fields[] = {
-  { "request", FIELD_VALUE, offsetof (struct cancel_request, request), false },
+  { "request", offsetof (struct cancel_request, request), FIELD_VALUE, false },
   { 0 },
 };
 

@@ -67,13 +67,19 @@ read_bytes (struct reading *reading, const char *name, const json_t *value, bool
             struct lr_bytes *bytes)
 {
   if (!json_is_string (value))
-    return fields_set_problem (reading->problem, name, "%s must be a string", name);
+    {
+      fields_set_problem (reading->problem, name, "%s must be a string", name);
+      return -1;
+    }
   *bytes = (struct lr_bytes){ json_string_value (value), json_string_length (value) };
   if (!base64)
     return 0;
   *bytes = base64_decode (bytes->data, bytes->size);
   if (bytes->data == NULL)
-    return fields_set_problem (reading->problem, name, "%s is not base64", name);
+    {
+      fields_set_problem (reading->problem, name, "%s is not base64", name);
+      return -1;
+    }
   keep (reading->memory, (char *) bytes->data);
   return 0;
 }

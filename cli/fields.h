@@ -25,8 +25,8 @@ enum field_type
 struct field
 {
   const char *name;
-  enum field_type type;
   size_t offset; /* in the structure */
+  enum field_type type;
   bool required;
 };
 
