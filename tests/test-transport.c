@@ -150,7 +150,8 @@ Test (transport, a_program_that_can_not_be_started_is_named)
       struct lr_error error;
       lr_connection *connection;
       char url[256], message[256];
-      snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=%s --option", rows[i].program);
+      snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=%s --option",
+                rows[i].program);
       snprintf (message, sizeof message, "web: cannot start %s: %s", rows[i].program,
                 strerror (rows[i].errnum));
       struct lr_open_args args = LR_OPEN_ARGS (.url = url);
@@ -908,7 +909,8 @@ Test (transport, a_second_dispatcher_answers_every_operation)
   struct lr_user_entry *user;
   struct lr_group_entry *group;
   setenv ("LR_TEST_VARIABLE", "value", 1);
-  snprintf (url, sizeof url, "local:web?protocol=plain&dispatcher=python3 %s/tests/plain_dispatcher.py",
+  snprintf (url, sizeof url,
+            "local:web?protocol=plain&dispatcher=python3 %s/tests/plain_dispatcher.py",
             source_tree ());
   lr_connection *connection = open_url (url);
   cr_expect_eq (lr_ping (connection, &error), 0, "%s", error.message);
