@@ -22,7 +22,7 @@
 
 enum
 {
-  SOON = 3,        /* seconds: for whatever has not to wait for a time that is given */
+  SOON = 5,        /* seconds: for whatever has not to wait for a time that is given */
   INPUT = 1 << 20, /* bytes that calls send */
 };
 
@@ -367,15 +367,15 @@ static const struct unopened unopened[] = {
   { "silent", "web: no dispatcher has answered within 300 milliseconds", LR_ERROR_TIMEOUT,
     ETIMEDOUT, false },
   { "half-a-banner",
-    "web: no dispatcher has answered within 300 milliseconds; it said: LONGREACH 2 ",
+    "web: no dispatcher has answered within 1500 milliseconds; it said: LONGREACH 2 ",
     LR_ERROR_TIMEOUT, ETIMEDOUT, true },
   { "another-nonce",
-    "web: no dispatcher has answered within 300 milliseconds; it said: LONGREACH 2 "
+    "web: no dispatcher has answered within 1500 milliseconds; it said: LONGREACH 2 "
     "0123456789abcdef 0 terminal",
     LR_ERROR_TIMEOUT, ETIMEDOUT, false },
   { "deaf", "web: no dispatcher has answered within 300 milliseconds", LR_ERROR_TIMEOUT, ETIMEDOUT,
     false },
-  { "endless-stderr", "web: no dispatcher has answered within 300 milliseconds; it said: ",
+  { "endless-stderr", "web: no dispatcher has answered within 1500 milliseconds; it said: ",
     LR_ERROR_TIMEOUT, ETIMEDOUT, true },
   { "old-protocol",
     NOT_KEPT "it speaks protocol 1, and this library speaks protocol 2; it said: LONGREACH 1 ",
@@ -401,6 +401,13 @@ static const struct unopened unopened[] = {
   { "closes-its-output", GONE "it ended with status 0", LR_ERROR_IO, 0, false },
 };
 
+/* Milliseconds to open in.  One that is to say something gets the time to start.  */
+static uint64_t
+time_to_open (const struct unopened *row)
+{
+  return row->errnum != ETIMEDOUT ? 20000 : strstr (row->message, "1500") != NULL ? 1500 : 300;
+}
+
 /* What is said beyond the message may be anything that can go to a terminal.  */
 static void
 expect_unopened (struct lr_error *error, const struct unopened *row)
@@ -421,9 +428,8 @@ Test (hostile, what_stands_in_the_place_of_a_banner_is_told_by_open)
     {
       struct lr_error error;
       lr_connection *connection = NULL;
-      struct lr_open_args args =
-          LR_OPEN_ARGS (.url = url_of (unopened[i].mode),
-                        .timeout_ms = unopened[i].errnum == ETIMEDOUT ? 300 : 20000);
+      struct lr_open_args args = LR_OPEN_ARGS (.url = url_of (unopened[i].mode),
+                                               .timeout_ms = time_to_open (&unopened[i]));
       begin_case ();
       cr_expect_eq (lr_open (NULL, &args, &connection, &error), -1, "%s", unopened[i].mode);
       cr_expect_null (connection);
@@ -437,7 +443,7 @@ Test (hostile, what_stands_in_the_place_of_a_banner_fails_all_that_was_submitted
 {
   for (size_t i = 0; i < COUNT (unopened); i++)
     if (!unopened[i].quotes)
-      expect_all_broken (unopened[i].mode, 0, unopened[i].errnum == ETIMEDOUT ? 300 : 20000, false,
+      expect_all_broken (unopened[i].mode, 0, time_to_open (&unopened[i]), false,
                          unopened[i].errnum, unopened[i].kind, unopened[i].message, SOON);
 }
 
