@@ -72,6 +72,13 @@ call_new (lr_connection *connection, enum operation operation, size_t args_size)
   return call;
 }
 
+/* Whoever waits for a connection to open has no call for it: this is a ping.  */
+const char *
+call_name (const struct lr_call *call)
+{
+  return call->operation == OPERATION_OPEN ? "ping" : operation_name (call->operation);
+}
+
 void
 call_free (struct lr_call *call)
 {

@@ -105,6 +105,9 @@ struct lr_call
 /* A call without a caller yet, with room for ARGS_SIZE bytes of arguments; NULL without memory.  */
 struct lr_call *call_new (lr_connection *connection, enum operation operation, size_t args_size);
 
+/* What it is called in errors.  */
+const char *call_name (const struct lr_call *call);
+
 /* Free the call, which nobody uses any more, and its answer if that was not taken.  */
 void call_free (struct lr_call *call);
 

@@ -40,6 +40,7 @@ enum
   END_GRACE = 7000,      /* milliseconds: a dispatcher ends its commands within five seconds */
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL, when it has had those */
   REASON_WAIT = 200,     /* milliseconds: what a far side that does wrong may still say on stderr */
+  END_WAIT = 1000,       /* milliseconds: for the status of one that has closed its output */
   LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
   DEFAULT_TIMEOUT = 60000,
   DEFAULT_KEEP_ALIVE = 30000,
@@ -207,7 +208,7 @@ quote (const lr_connection *connection, char *buffer, size_t size)
 static void
 describe_end (const struct transport *transport, char *buffer, size_t size)
 {
-  if (transport->made_to_end)
+  if (transport->made_to_end || transport->pid != 0)
     snprintf (buffer, size, "it closed its output, and went on");
   else if (!transport->status_known)
     snprintf (buffer, size, "it ended");
@@ -264,7 +265,10 @@ break_connection (lr_connection *connection, const char *problem)
   loop_clear_timer (&connection->alive);
   if (problem == NULL)
     {
-      transport_end (&connection->transport, END_GRACE, TERMINATE_WAIT);
+      loop_set_timer (connection->loop, &connection->deadline, loop_later (END_WAIT),
+                      reason_is_known, connection);
+      transport_end (&connection->transport, connection->reached ? END_GRACE : END_WAIT,
+                     TERMINATE_WAIT);
       return;
     }
   /* A dispatcher that is sent SIGTERM ends its commands first.  Nobody waits for that.  */
@@ -372,7 +376,7 @@ sent (lr_connection *connection, size_t size)
 static void
 last_words_are_over (void *context)
 {
-  break_protocol (context, "it takes no more requests");
+  break_connection (context, "the dispatcher takes no more requests");
 }
 
 /* A far side that takes no more may still have said why: the end is read, not guessed.  */
@@ -440,7 +444,12 @@ flush (void *context)
 void
 connection_flush_soon (lr_connection *connection)
 {
-  if (connection->phase <= PHASE_OPEN)
+  if (connection->phase > PHASE_OPEN)
+    return;
+  /* Nobody may come to step a loop of its own.  */
+  if (connection->owns_loop && !loop_is_stepping (connection->loop))
+    flush (connection);
+  else
     loop_add_task (connection->loop, &connection->flush, flush, connection);
 }
 
@@ -463,7 +472,9 @@ receive_some (void *context)
                                      sizeof problem)
                   : plain_client_receive (&connection->client, connection->buffer, (size_t) got,
                                           problem, sizeof problem);
-  if (!fine)
+  if (!fine && connection->session != NULL && !connection->reached)
+    break_connection (connection, problem);
+  else if (!fine)
     break_protocol (connection, problem);
   else
     connection_flush_soon (connection);
@@ -753,8 +764,7 @@ call_is_late (void *context)
 {
   struct lr_call *call = context;
   struct lr_error error;
-  const char *name =
-      call->operation == OPERATION_OPEN ? "a sign of life" : operation_name (call->operation);
+  const char *name = call_name (call);
   error_set (&error, LR_ERROR_TIMEOUT, "%s: %s took longer than %llu milliseconds", call->host,
              name, (unsigned long long) call->timeout);
   connection_give_up_call (call, &error);
@@ -1266,10 +1276,13 @@ close_tunnel (lr_connection *connection)
         plain_client_exit (&connection->client);
       send_some (connection);
     }
+  bool broken = connection->phase == PHASE_BROKEN;
   connection->phase = PHASE_ENDING;
   loop_clear_timer (&connection->deadline);
   loop_clear_timer (&connection->alive);
   transport_end (&connection->transport, answered ? END_GRACE : 0, TERMINATE_WAIT);
+  if (broken)
+    transport_hurry (&connection->transport, END_GRACE);
 }
 
 void

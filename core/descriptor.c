@@ -86,6 +86,8 @@ long
 source_read (struct source *source, char *buffer, size_t size)
 {
   ssize_t got = -1;
+  if (size == 0)
+    return 0;
   errno = EAGAIN;
   if (is_readable (source))
     got = read (source->watch.fd, buffer, size);

@@ -145,10 +145,13 @@ give_read (void *owner, char *scratch, size_t size, const char **data)
 /* ---- which is which ---- */
 
 static const struct session_kind short_kind = { accepts, take_answer, NULL, NULL, NULL, fail };
-static const struct session_kind run_kind = { accepts,  take_packet, store_output,
-                                              note_end, NULL,        fail };
-static const struct session_kind run_with_input_kind = { accepts,  take_packet, store_output,
-                                                         note_end, give_bytes,  fail };
+/* With input, or without; with outputs, or without.  */
+static const struct session_kind run_kinds[2][2] = {
+  { { accepts, take_packet, NULL, NULL, NULL, fail },
+    { accepts, take_packet, store_output, note_end, NULL, fail } },
+  { { accepts, take_packet, NULL, NULL, give_bytes, fail },
+    { accepts, take_packet, store_output, note_end, give_bytes, fail } }
+};
 static const struct session_kind upload_kind = {
   accepts, take_packet, NULL, NULL, give_bytes, fail
 };
@@ -164,7 +167,8 @@ kind_of (const struct lr_call *call)
   switch (call->operation)
     {
     case OPERATION_RUN:
-      return call->input.data == NULL ? &run_kind : &run_with_input_kind;
+      return &run_kinds[call->input.data != NULL]
+                       [!((const struct lr_run_args *) call->args)->no_capture];
     case OPERATION_UPLOAD:
       return call->transfer != NULL ? &put_kind : &upload_kind;
     case OPERATION_DOWNLOAD:

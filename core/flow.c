@@ -1,6 +1,7 @@
 #include "core/flow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,9 @@ read_back (struct flow *flow)
     return got < 0 ? errno : EIO;
   flow->end = (size_t) got;
   flow->file_start += got;
+  /* What was read back needs no room any more; where that can't be said, it keeps it.  */
+  fallocate (fileno (flow->file), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+             (off_t) flow->file_start);
   if (flow->file_start < flow->file_end)
     return 0;
   fclose (flow->file);

@@ -45,7 +45,7 @@ struct lr_loop
   size_t timer_count, timer_allocated;
 
   struct call_queue tasks, notices;
-  bool in_callback;
+  bool in_callback, stepping;
   unsigned guests; /* transports and threads that have not ended */
 
   pthread_mutex_t lock; /* for what other threads post */
@@ -497,6 +497,7 @@ deliver_timers (lr_loop *loop)
 void
 loop_step (lr_loop *loop, uint64_t timeout)
 {
+  loop->stepping = true;
   loop->hurried = false;
   call_queued (&loop->tasks);
   int got = epoll_wait (loop->epoll, loop->events, EVENTS_MAX, time_to_wait (loop, timeout));
@@ -506,6 +507,13 @@ loop_step (lr_loop *loop, uint64_t timeout)
     deliver_always (loop);
   if (loop->rang)
     deliver_timers (loop);
+  loop->stepping = false;
+}
+
+bool
+loop_is_stepping (const lr_loop *loop)
+{
+  return loop->stepping;
 }
 
 static int

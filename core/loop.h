@@ -82,6 +82,9 @@ void loop_hurry (lr_loop *loop);
 void loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *context),
                 void *context);
 
+/* Whether a step is under way.  */
+bool loop_is_stepping (const lr_loop *loop);
+
 /* After steps outside of lr_loop_dispatch: let the descriptor tell whether there is something to do
    there.  */
 void loop_settle (lr_loop *loop);

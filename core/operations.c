@@ -439,8 +439,7 @@ lr_cancel (lr_connection *connection, uint64_t id)
   struct lr_call *call = connection_find_call (connection, id);
   if (call == NULL || call->answered)
     return -1;
-  error_set (&error, LR_ERROR_CANCELLED, "%s: %s was cancelled", call->host,
-             operation_name (call->operation));
+  error_set (&error, LR_ERROR_CANCELLED, "%s: %s was cancelled", call->host, call_name (call));
   connection_give_up_call (call, &error);
   return 0;
 }

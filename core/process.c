@@ -288,10 +288,13 @@ give_input (void *owner, char *scratch, size_t size, const char **data)
   return got;
 }
 
-static const struct session_kind kind = { accepts,  take_packet, take_data,
-                                          take_end, give_input,  connection_failed };
-static const struct session_kind kind_without_input = { accepts,  take_packet, take_data,
-                                                        take_end, NULL,        connection_failed };
+/* With input, or without; with outputs, or without.  */
+static const struct session_kind kinds[2][2] = {
+  { { accepts, take_packet, NULL, NULL, NULL, connection_failed },
+    { accepts, take_packet, take_data, take_end, NULL, connection_failed } },
+  { { accepts, take_packet, NULL, NULL, give_input, connection_failed },
+    { accepts, take_packet, take_data, take_end, give_input, connection_failed } }
+};
 
 /* ---- attached descriptors ---- */
 
@@ -383,16 +386,19 @@ open_channel (struct lr_process *process, const struct lr_spawn_args *args, stru
   struct packet packet = { .id = PACKET_SPAWN };
   void *memory = NULL;
   bool has_input = args->term != NULL || !args->no_input;
+  bool has_output = args->term != NULL || !args->no_output;
   struct session *session = connection_session (process->connection, error);
   if (session == NULL)
     return -1;
   if (!tunnel_spawn (args, &packet, &memory))
     return error_no_memory (error);
-  process->channel = session_open (session, has_input ? &kind : &kind_without_input, process,
+  process->channel = session_open (session, &kinds[has_input][has_output], process,
                                    SESSION_IMMEDIATE, &packet, error);
   free (memory);
-  connection_flush_soon (process->connection);
-  return process->channel == NULL ? -1 : 0;
+  if (process->channel == NULL)
+    return -1;
+  connection_flush_soon (process->connection); /* which may be too much for the descriptors */
+  return 0;
 }
 
 static int

@@ -59,6 +59,7 @@ struct session_channel
   bool sending;
   bool begun; /* Started or FileInfo has come, and so what follows may */
   struct stream streams[FRAME_STREAM_COUNT];
+  uint32_t grown; /* bytes by which its windows have, that count in the session's */
 
   char *request; /* owned: its frames, until they are sent */
   size_t request_size;
@@ -530,17 +531,22 @@ leave_bucket (struct session_channel *channel)
     session->lasting--;
 }
 
+static void
+give_windows_back (struct session_channel *channel)
+{
+  channel->session->windows -= channel->grown;
+  channel->grown = 0;
+}
+
 /* Its final packet has come, or it never was sent.  */
 static void
 remove_channel (struct session_channel *channel)
 {
-  struct session *session = channel->session;
   if (channel->number == 0)
     leave_queue (channel);
   else
     leave_bucket (channel);
-  for (int i = 1; i < FRAME_STREAM_COUNT; i++)
-    session->windows -= channel->streams[i].window - FRAME_WINDOW_INITIAL;
+  give_windows_back (channel);
   stop_sending (channel);
   free_channel (channel);
 }
@@ -554,6 +560,7 @@ session_abandon (struct session_channel *channel)
       return;
     }
   stop_sending (channel);
+  give_windows_back (channel);
   channel->owner = NULL;
   session_send (channel, &(struct packet){ .id = PACKET_CANCEL });
   /* What came and was not consumed has nobody left to consume it.  */
@@ -595,10 +602,13 @@ grow_window (struct session_channel *channel, struct stream *stream)
 {
   struct session *session = channel->session;
   uint32_t unread = stream->window - stream->credit - stream->used;
+  if (channel->owner == NULL)
+    return; /* what is thrown away needs no more of it */
   if (unread > stream->window / 4 || stream->window >= WINDOW_MAX
       || session->windows + stream->window > WINDOW_MAX)
     return;
   session->windows += stream->window;
+  channel->grown += stream->window;
   stream->credit += stream->window;
   stream->window *= 2;
 }
@@ -628,7 +638,7 @@ session_has_input (struct session_channel *channel)
   struct session *session = channel->session;
   const struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
   if (channel->kind->input == NULL || channel->sending || channel->number == 0 || stream->ended
-      || channel->owner == NULL || stream->credit == 0)
+      || channel->owner == NULL)
     return;
   channel->sending = true;
   channel->next_sending = NULL;
@@ -653,6 +663,7 @@ end_input (struct session_channel *channel)
 static bool
 make_data (struct session *session, struct session_channel *channel)
 {
+  /* Without credit it may still have come to its end.  */
   uint32_t number = channel->number;
   struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
   size_t most = stream->credit < session->data_size ? stream->credit : session->data_size;
@@ -791,8 +802,8 @@ parse_banner (struct session *session, char *line, char *problem, size_t problem
       if (protocol != FRAME_PROTOCOL)
         {
           snprintf (problem, problem_size,
-                    "it speaks protocol %u, and this library speaks protocol %d", protocol,
-                    FRAME_PROTOCOL);
+                    "the dispatcher speaks protocol %u, and this library speaks protocol %d",
+                    protocol, FRAME_PROTOCOL);
           return BANNER_WRONG;
         }
       char *features = strchr (end + 1 + length + 1, ' ');

@@ -29,9 +29,10 @@ struct session_kind
   void (*data) (void *owner, uint32_t stream, const char *data, size_t size);
   void (*ended) (void *owner, uint32_t stream);
 
-  /* More of its input is wanted, up to SIZE bytes.  Returns how many there are at *DATA, which is
-     SCRATCH, of SIZE bytes, or borrowed until they are sent or the channel is abandoned; 0: none
-     now, and session_has_input will be called; -1: this is the end of it.  NULL: it has no input.
+  /* More of its input is wanted, up to SIZE bytes, which may be none.  Returns how many there are
+     at *DATA, which is SCRATCH, of SIZE bytes, or borrowed until they are sent or the channel is
+     abandoned; 0: none now, and session_has_input will be called; -1: this is the end of it.  NULL:
+     it has no input.
    */
   long (*input) (void *owner, char *scratch, size_t size, const char **data);
 

@@ -214,7 +214,16 @@ transfer_input (struct transfer *transfer, char *scratch, size_t size)
 void
 transfer_output (struct transfer *transfer, const char *data, size_t size)
 {
-  sink_write (&transfer->sink, data, size);
+  transfer->came += size;
+  if (transfer->length == 0 || transfer->came <= transfer->length)
+    {
+      sink_write (&transfer->sink, data, size);
+      return;
+    }
+  lr_call_fail (transfer->call, LR_ERROR_IO, 0, NULL,
+                "the dispatcher sends more than the %llu bytes it was asked for",
+                (unsigned long long) transfer->length);
+  connection_end_call (transfer->call);
 }
 
 void

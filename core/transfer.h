@@ -23,6 +23,7 @@ struct transfer
   uint64_t offset, length; /* get; length 0: to the end */
   struct source source;
   struct sink sink;
+  uint64_t came;        /* bytes that have, get */
   uint64_t done, total; /* bytes */
   bool ended; /* the other side has nothing more to say, but the sink has not taken it all */
   bool written_in_place;

@@ -372,6 +372,16 @@ transport_end (struct transport *transport, uint64_t grace, uint64_t patience)
 }
 
 void
+transport_hurry (struct transport *transport, uint64_t patience)
+{
+  if (!transport->ending || transport->next_signal != SIGTERM)
+    return;
+  transport->patience = patience;
+  transport->deadline = loop_now ();
+  wait_on (transport);
+}
+
+void
 transport_free (struct transport *transport)
 {
   loop_clear_timer (&transport->timer);

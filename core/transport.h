@@ -68,6 +68,10 @@ void transport_close_input (struct transport *transport);
    SIGKILL after PATIENCE more; reap it, and say so.  What it still writes is dropped.  */
 void transport_end (struct transport *transport, uint64_t grace, uint64_t patience);
 
+/* It is being ended: let it have SIGTERM at once, if it has not had it, and SIGKILL after PATIENCE
+   milliseconds.  */
+void transport_hurry (struct transport *transport, uint64_t patience);
+
 /* Close and free what is left; the child has ended.  */
 void transport_free (struct transport *transport);
 

@@ -6,6 +6,8 @@
 #include "protocol/frame.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -489,8 +491,12 @@ describe_os_error (const char *host, const struct packet_os_error *failure, stru
   const char *separator = failure->msg.size > 0 && failure->strerror.size > 0 ? ": " : "";
   /* A dispatcher that says it all in one of the two need not be echoed.  */
   bool repeats = cut[0] == '\0' && strstr (failure->msg.data, failure->strerror.data) != NULL;
-  error_set_errno (error, LR_ERROR_REMOTE_OS, (int) failure->errnum, "%s: %s%s%s%s", host, what,
-                   cut, repeats ? "" : separator, repeats ? "" : failure->strerror.data);
+  bool known = failure->errnum > 0 && failure->errnum <= INT_MAX;
+  if (failure->msg.size == 0 && failure->strerror.size == 0)
+    snprintf (what, sizeof what, "error %lld", (long long) failure->errnum);
+  error_set_errno (error, LR_ERROR_REMOTE_OS, known ? (int) failure->errnum : 0, "%s: %s%s%s%s",
+                   host, what, cut, repeats ? "" : separator,
+                   repeats ? "" : failure->strerror.data);
 }
 
 void
