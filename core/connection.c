@@ -1086,12 +1086,18 @@ prepare (lr_connection *connection, lr_registry *registry, const struct lr_open_
          struct lr_error *error)
 {
   if (args->url == NULL)
-    return error_set_field (error, "url", "the URL is NULL");
+    {
+      error_set_field (error, "url", "the URL is NULL");
+      return -1;
+    }
   if (registry != NULL)
     registry_hold (registry);
   connection->registry = registry != NULL ? registry : lr_registry_new ();
   if (connection->registry == NULL)
-    return error_no_memory (error);
+    {
+      error_no_memory (error);
+      return -1;
+    }
   connection->log = registry_log (connection->registry);
   if (registry_parse_target (connection->registry, &connection->target, args->url, args->options,
                              error)

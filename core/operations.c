@@ -596,7 +596,7 @@ lr_home_dir (lr_connection *connection, const char *user, char **result, struct 
   struct lr_query_user_args query_args = LR_QUERY_USER_ARGS (.user = user != NULL ? user : own);
   if (status == 0)
     status = lr_query_user (connection, &query_args, &entry, error);
-  if (status == 0)
+  if (status == 0 && entry != NULL)
     {
       *result = result_text (entry->home);
       status = *result == NULL ? error_no_memory (error) : 0;
