@@ -1,9 +1,12 @@
 #include "cli/attached.h"
 #include "cli/connect.h"
 #include "cli/output.h"
+#include "cli/screen.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "cli/time.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -13,14 +16,19 @@ enum
   PATIENCE = 2, /* signals that ask to end: the last one is for us */
 };
 
+/* Nanoseconds that a command has to end when the terminal, and so the SIGHUP, is gone.  */
+#define HANG_UP_WAIT INT64_C (5000000000)
+
 /* What is under way.  */
 struct attached
 {
   lr_process *process;
-  bool started;
-  bool closed;
+  bool closed; /* at the far side */
   bool on_terminal;
-  int asked; /* how often we were asked to end */
+  bool unshown;         /* a signal came before all was shown */
+  struct screen screen; /* of the terminal */
+  int asked;            /* how often we were asked to end */
+  int64_t end_by;       /* as time_now; 0: there is no hurry */
 };
 
 static void
@@ -28,7 +36,6 @@ notice (void *data, lr_process *process, uint32_t events)
 {
   struct attached *attached = data;
   (void) process;
-  attached->started = attached->started || (events & LR_PROCESS_STARTED) != 0;
   attached->closed = attached->closed || (events & LR_PROCESS_CLOSED) != 0;
 }
 
@@ -74,6 +81,10 @@ handle_signal (struct attached *attached, int number)
     case SIGWINCH:
       resize (attached);
       return false;
+    case SIGHUP:
+      if (attached->on_terminal)
+        attached->end_by = time_now () + HANG_UP_WAIT;
+      break;
     case SIGINT:
     case SIGTERM:
       if (++attached->asked >= PATIENCE)
@@ -93,15 +104,50 @@ handle_signals (struct attached *attached)
   return 0;
 }
 
+/* Milliseconds that may still be waited; 0: none.  */
+static uint64_t
+time_left (const struct attached *attached)
+{
+  if (attached->end_by == 0)
+    return LR_NEVER;
+  int64_t left = attached->end_by - time_now ();
+  return left > 0 ? (uint64_t) left / 1000000 + 1 : 0;
+}
+
+/* Standard output can't be written: say it as the library does of one that is attached.  */
+static int
+fail_output (struct lr_error *error, int errnum)
+{
+  *error = (struct lr_error){ .kind = LR_ERROR_IO, .errnum = errnum, .hop = -1, .field = "output" };
+  return -1;
+}
+
+/* Wait for something to do, and do it.  Returns 0, or -1 and *ERROR.  */
+static int
+step (struct attached *attached, uint64_t left, struct lr_error *error)
+{
+  enum screen_result shown = SCREEN_SHOWN;
+  if (lr_loop_dispatch (connect_loop (), attached->unshown ? 0 : left, error) < 0)
+    return -1;
+  if (attached->on_terminal)
+    shown = screen_show (&attached->screen, attached->process);
+  if (shown == SCREEN_FAILED)
+    return fail_output (error, errno);
+  attached->unshown = shown != SCREEN_SHOWN;
+  return 0;
+}
+
 /* Dispatch until it is over.  */
 static int
 follow (struct attached *attached, struct attached_end *end, struct lr_error *error)
 {
-  while (!attached->closed)
+  while (!attached->closed || attached->unshown)
     {
-      if ((end->gave_up = handle_signals (attached)) != 0)
+      uint64_t left = time_left (attached);
+      end->gave_up = left > 0 ? handle_signals (attached) : SIGHUP;
+      if (end->gave_up != 0)
         return 0;
-      if (lr_loop_dispatch (connect_loop (), LR_NEVER, error) < 0)
+      if (step (attached, left, error) != 0)
         return -1;
     }
   return lr_process_get_status (attached->process, &end->status, error);
@@ -112,24 +158,13 @@ complete (struct lr_spawn_args *args, struct attached *attached)
 {
   args->callback = notice;
   args->data = attached;
-  args->attach = LR_ATTACH_OUTPUT;
-  if (!args->no_input)
-    args->attach |= LR_ATTACH_INPUT;
+  args->attach = args->no_input ? 0 : LR_ATTACH_INPUT;
   if (attached->on_terminal)
     terminal_get_size (&args->rows, &args->columns);
   else
-    args->attach |= LR_ATTACH_ERROR;
+    args->attach |= LR_ATTACH_OUTPUT | LR_ATTACH_ERROR;
   for (int i = 0; i < 3; i++)
     args->descriptors[i] = i;
-}
-
-/* A command that did not end by itself may have left the terminal in the middle of a line, where no
-   message should begin.  */
-static void
-begin_line (void)
-{
-  if (isatty (STDERR_FILENO))
-    write_all (STDERR_FILENO, "\n", 1);
 }
 
 int
@@ -142,13 +177,17 @@ attached_run (lr_connection *connection, struct lr_spawn_args args, struct attac
   catch_signals (attached.on_terminal);
   complete (&args, &attached);
   if (attached.on_terminal)
-    terminal_enter ();
+    {
+      signal (SIGPIPE, SIG_IGN);
+      terminal_enter ();
+    }
   int status = lr_spawn (connection, &args, &attached.process, error);
   if (status == 0)
     status = follow (&attached, end, error);
   terminal_leave ();
-  if (attached.on_terminal && attached.started && (status != 0 || end->status.timed_out))
-    begin_line ();
+  /* Messages begin on a line of their own.  */
+  if (attached.screen.in_line && (status != 0 || end->status.timed_out) && isatty (STDERR_FILENO))
+    write_all (STDERR_FILENO, "\n", 1);
   /* Who is asked to end while the connection is closed, ends.  */
   signals_release ();
   lr_process_free (attached.process);

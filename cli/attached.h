@@ -2,7 +2,8 @@
 
    Signals that ask this program to end go to the command instead; the second SIGINT or SIGTERM is
    for this program, which then gives up.  With a terminal at the far side the one here is lent to
-   it, and given back in the end.  */
+   it, and given back in the end; after a SIGHUP it is gone, and a command that has not ended a
+   while later is given up.  */
 
 #ifndef CLI_ATTACHED_H
 #define CLI_ATTACHED_H

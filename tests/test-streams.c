@@ -81,10 +81,11 @@ Test (streams, a_command_that_reads_no_input_is_not_waited_for)
 Test (streams, much_goes_both_ways_at_once)
 {
   char script[256];
-  snprintf (script, sizeof script,
-            "head -c %zu /dev/zero | tee /dev/stderr 2> error | longreach run local: -- tee "
-            "/dev/stderr 2> other | cmp - error && cmp error other",
-            bulk_size () / 8);
+  snprintf (
+      script, sizeof script,
+      "head -c %zu /dev/zero > input; longreach run local: tee /dev/stderr < input 2> other | "
+      "cmp - input && cmp input other",
+      bulk_size () / 8);
   SHELL (0, "", "", script);
 }
 
@@ -458,6 +459,32 @@ Test (streams, the_terminal_is_given_back_while_it_is_stopped)
   dialog_hear (dialog, &dialog->output, "got line\r\n");
   cr_expect_eq (dialog_wait (dialog), 0);
   cr_expect (dialog_is_restored (dialog));
+  dialog_free (dialog);
+}
+
+/* The person at the terminal has closed the window.  */
+static void
+hang_up (struct dialog *dialog)
+{
+  close (dialog->terminal);
+  close (dialog->input);
+  dialog->terminal = dialog->input = dialog->output.descriptor = -1;
+}
+
+Test (streams, a_terminal_that_is_gone_hangs_up_the_far_one)
+{
+  struct dialog *dialog = SHELL_ON_TERMINAL ("trap 'exit 3' HUP; " WAIT_FOR_SIGNALS);
+  dialog_hear (dialog, &dialog->output, "ready\r\n");
+  hang_up (dialog);
+  cr_expect_eq (dialog_wait (dialog), 3);
+  dialog_free (dialog);
+
+  dialog = ON_TERMINAL ("longreach", "run", "-t", "local:", "--", "sh", "-c",
+                        "trap '' HUP; " WAIT_FOR_SIGNALS, endless ());
+  dialog_hear (dialog, &dialog->output, "ready\r\n");
+  hang_up (dialog);
+  cr_expect_eq (dialog_wait (dialog), 128 + SIGHUP);
+  expect_none_left ();
   dialog_free (dialog);
 }
 
