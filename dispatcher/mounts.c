@@ -2,12 +2,18 @@
 
 #include "dispatcher/loop.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef SYS_openat2
+#  include <linux/openat2.h>
+#endif
 
 /* File systems whose calls wait for somebody else; also all of one kind that have a subtype, such
    as fuse.sshfs.  */
@@ -42,6 +48,16 @@ may_hang (const char *line)
   return is_dependent (type) && !is_systems;
 }
 
+static bool root_may_hang; /* everything is below such a mount */
+
+static bool
+is_of_root (const char *line)
+{
+  char point[2] = "", next = ' ';
+  return sscanf (line, "%*s %*s %*s %*s %1s%c", point, &next) == 2 && point[0] == '/'
+         && next == ' ';
+}
+
 static bool
 read_mounts (int file)
 {
@@ -55,8 +71,13 @@ read_mounts (int file)
         close (copy);
       return false;
     }
-  while (!found && fgets (line, sizeof line, stream) != NULL)
-    found = may_hang (line);
+  root_may_hang = false;
+  while (fgets (line, sizeof line, stream) != NULL)
+    if (may_hang (line))
+      {
+        found = true;
+        root_may_hang = root_may_hang || is_of_root (line);
+      }
   fclose (stream);
   return found;
 }
@@ -83,4 +104,25 @@ mounts_may_hang (void)
   if (poll (&changed, 1, 0) > 0 && (changed.revents & (POLLPRI | POLLERR)) != 0)
     result = read_mounts (file);
   return result;
+}
+
+bool
+mounts_may_hang_at (const char *path, bool follow_links)
+{
+  if (!mounts_may_hang ())
+    return false;
+#ifdef SYS_openat2
+  struct open_how how = { .flags = O_PATH | O_CLOEXEC | (follow_links ? 0 : O_NOFOLLOW),
+                          .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS };
+  if (path[0] != '/' || root_may_hang)
+    return true;
+  long found = syscall (SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (found >= 0)
+    close ((int) found);
+  return found < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+#else
+  (void) path;
+  (void) follow_links;
+  return true;
+#endif
 }

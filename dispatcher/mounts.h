@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 /* Whether anything is mounted here that depends on somebody else, a server or a program in user
-   space.  Which of them a path leads to can't be known without following its links, and so touching
-   them: if there is one, any path may, and so may a program that is looked for.  Nothing is touched
-   to find out.  */
+   space.  Nothing is touched to find out.  */
 bool mounts_may_hang (void);
+
+/* Whether PATH may lead there; FOLLOW_LINKS: also where a link at its end leads.  The kernel walks
+   it no further than to the first mount: what lies before that can be had at once.  */
+bool mounts_may_hang_at (const char *path, bool follow_links);
 
 #endif

@@ -250,7 +250,7 @@ static void
 handle_stat (struct request *request)
 {
   const struct packet_stat *asked = &request->packet->stat;
-  bool slow = mounts_may_hang ();
+  bool slow = mounts_may_hang_at (asked->path.data, asked->follow_links);
   struct stat info;
   if (slow || asked->sha512sum)
     {
@@ -267,7 +267,8 @@ handle_stat (struct request *request)
 static bool
 lasts (const struct packet *packet)
 {
-  return packet->stat.sha512sum || mounts_may_hang ();
+  return packet->stat.sha512sum
+         || mounts_may_hang_at (packet->stat.path.data, packet->stat.follow_links);
 }
 
 const struct request_kind stat_kind = {
