@@ -326,7 +326,10 @@ static void
 look_for_end (void *context)
 {
   struct transport *transport = context;
-  if (transport->pid == 0 || reap (transport))
+  bool late = loop_now () >= transport->deadline;
+  /* What SIGKILL doesn't end waits for something in the kernel, where nobody gets at it.  */
+  bool unkillable = late && transport->next_signal == 0;
+  if (transport->pid == 0 || reap (transport) || unkillable)
     {
       loop_clear_timer (&transport->timer);
       loop_set_events (&transport->handle, 0);
@@ -335,12 +338,12 @@ look_for_end (void *context)
       transport->hooks->ended (transport->context);
       return;
     }
-  if (loop_now () >= transport->deadline)
+  if (late)
     {
       transport->made_to_end = true;
       send_signal (transport, transport->next_signal);
       send_signal (transport, SIGCONT); /* one that is stopped would not see it */
-      transport->next_signal = SIGKILL;
+      transport->next_signal = transport->next_signal == SIGKILL ? 0 : SIGKILL;
       transport->deadline = loop_later (transport->patience);
     }
   wait_on (transport);
