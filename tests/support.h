@@ -134,6 +134,9 @@ void undo_mounts (void);
 
 typedef void connected_body (lr_connection *connection);
 void begin_work (void);
+
+/* Whether begin_work was called in this process: it runs a test, and not the tests.  */
+bool runs_a_test (void);
 void end_work (void);
 void with_connection (lr_connection *connection, connected_body *body);
 void with_own_dispatcher (connected_body *body);
@@ -208,6 +211,9 @@ void take_answer (void *data, int status, void *result, const struct lr_error *e
 int dispatch (lr_loop *loop, uint64_t timeout);
 void dispatch_until (lr_loop *loop, const struct outcome *answer);
 void dispatch_for (lr_loop *loop, uint64_t milliseconds);
+
+/* lr_loop_free, which may run callbacks too.  */
+void free_loop (lr_loop *loop);
 
 /* lr_submit with take_answer, expected to be accepted.  Returns the id.  */
 uint64_t submit (lr_connection *connection, enum lr_operation operation, const void *args,
