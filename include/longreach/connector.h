@@ -121,11 +121,11 @@ void lr_call_set_state (lr_call *call, void *state);
 int lr_call_cancelled (const lr_call *call);
 
 /* Read up to SIZE bytes of what the caller sends: the command's input (run), the content
-   (upload).  Waits until there are any.  Returns the number of bytes, 0 at the end.  */
+   (upload).  May wait until there are any.  Returns the number of bytes, 0 at the end.  */
 size_t lr_call_read (lr_call *call, void *buffer, size_t size);
 
 /* Send SIZE bytes to the caller, on LR_STDOUT (run; the content of download) or LR_STDERR (run).
-   Waits while the caller takes nothing.  Returns 0, or -1 where nobody wants more: then fail or
+   May wait while the caller takes nothing.  Returns 0, or -1 where nobody wants more: then fail or
    reply.  */
 int lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t size);
 
