@@ -341,8 +341,9 @@ preserve (struct lr_call *upload, struct completion *completion)
     }
   *preserving = (struct preserving){ upload, completion };
   known->internal = true;
+  /* The same as the one of CALL, which may have ended, and UPLOAD with it, when it has started.  */
+  upload->id = connection_last_id (upload->connection) + 1;
   connection_start_call (call, known);
-  upload->id = call->id;
   return true;
 }
 
