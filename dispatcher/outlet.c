@@ -25,6 +25,7 @@ static struct outlet *first, *last;
 /* The size of a Data: halved while writing one takes long, doubled while it doesn't.  */
 static uint32_t size_now = SIZE_FIRST, size_most = FRAME_DATA_MAX;
 static int64_t began = -1; /* writing the last one; -1: it is written */
+static uint64_t end;       /* output_written when it will be */
 
 static bool credit_ended;
 
@@ -116,11 +117,11 @@ outlet_limit_size (uint32_t size)
     size_now = size;
 }
 
-/* The last Data is written: how long that took says how large the next may be.  */
+/* If the last Data is written now: how long that took says how large the next may be.  */
 static void
 adapt_size (void)
 {
-  if (began < 0 || output_borrows ())
+  if (began < 0 || output_written () < end)
     return;
   int64_t took = loop_now () - began;
   began = -1;
@@ -138,24 +139,29 @@ send_data (struct outlet *outlet, char *buffer, uint32_t size)
   outlet->credit -= size;
   frame_data_header (buffer, outlet->channel, outlet->stream, size);
   debug_frame ('>', outlet->channel, PACKET_DATA);
-  if (size > SMALL && output_pending () > 0)
-    output_flush ();
-  if (size <= SMALL || output_pending () > 0)
+  if (size <= SMALL)
     {
       output_bytes (buffer, FRAME_DATA_HEADER + size);
       return;
     }
+  output_flush ();
   began = loop_now ();
-  output_borrowed (buffer, FRAME_DATA_HEADER + size);
+  end = output_written () + output_pending () + FRAME_DATA_HEADER + size;
+  if (output_pending () > 0)
+    output_bytes (buffer, FRAME_DATA_HEADER + size);
+  else
+    output_borrowed (buffer, FRAME_DATA_HEADER + size);
+  adapt_size ();
 }
 
-/* Whether so little waits that another Data may be made.  */
+/* Whether another Data may be made: the client takes what it is sent, as far as is known, and
+   little waits.  Of what was borrowed nothing is left then: only a stuck output leaves any.  */
 static bool
 may_send (void)
 {
-  if (output_pending () > SMALL)
+  if (output_pending () > SMALL || output_is_stuck ())
     output_flush ();
-  return output_pending () <= SMALL && !output_borrows ();
+  return output_pending () <= SMALL && !output_is_stuck ();
 }
 
 /* The first in the queue has its turn.  */
@@ -187,11 +193,11 @@ outlet_end_credit (void)
 void
 outlet_send_all (void)
 {
+  if (output_is_stuck ())
+    output_flush ();
+  adapt_size ();
   for (int turn = 0; turn < TURNS && first != NULL && may_send (); turn++)
-    {
-      adapt_size ();
-      send_one ();
-    }
+    send_one ();
 }
 
 bool

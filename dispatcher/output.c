@@ -29,6 +29,7 @@ static const char *borrowed; /* is written before the queue */
 static size_t borrowed_size;
 static uint64_t pending; /* all of it */
 static uint64_t written;
+static bool stuck;
 static enum output_state state;
 static char error_text[256];
 
@@ -154,12 +155,6 @@ output_borrowed (const char *data, size_t size)
   output_flush ();
 }
 
-bool
-output_borrows (void)
-{
-  return borrowed_size > 0;
-}
-
 /* What a write said: bytes written, or that there is no room now (-1), or the end.  */
 static long
 wrote_or_lost (ssize_t wrote)
@@ -168,10 +163,12 @@ wrote_or_lost (ssize_t wrote)
     {
       pending -= (uint64_t) wrote;
       written += (uint64_t) wrote;
+      stuck = false;
       return wrote;
     }
   if (errno != EAGAIN && errno != EINTR)
     output_lose ();
+  stuck = true;
   return -1;
 }
 
@@ -292,6 +289,12 @@ uint64_t
 output_queued (void)
 {
   return pending - borrowed_size;
+}
+
+bool
+output_is_stuck (void)
+{
+  return stuck && pending > 0;
 }
 
 uint64_t

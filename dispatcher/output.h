@@ -38,10 +38,9 @@ void output_begin (int fd);
 void output_bytes (const void *data, size_t size);
 void output_contents (struct contents *contents);
 
-/* Write DATA, when nothing is pending, without copying it: the caller keeps it as it is as long as
-   output_borrows.  */
+/* Write DATA, when nothing is pending, without copying it: the caller keeps it as it is until
+   nothing is pending again.  */
 void output_borrowed (const char *data, size_t size);
-bool output_borrows (void);
 
 /* Write as much as the client takes now.  */
 enum output_state output_flush (void);
@@ -49,6 +48,9 @@ enum output_state output_flush (void);
 /* Bytes that wait; those of them that were queued after what was borrowed.  */
 uint64_t output_pending (void);
 uint64_t output_queued (void);
+
+/* Whether the client didn't take all when it was last tried.  */
+bool output_is_stuck (void);
 
 /* Bytes written since the start.  */
 uint64_t output_written (void);

@@ -11,6 +11,8 @@
    - Credit comes back for whatever is used up, and also for what is dropped because nobody takes
      it any more.
 
+   What still may: a look-up of a name at a directory server that hangs.
+
    The end (begin_end) is the same for every reason: no more requests are read, what the requests
    other than commands have begun is dropped, commands are told to end; when all have ended and
    their answers are written, or when that has taken too long, the session is over.  */
@@ -61,7 +63,6 @@ static struct
 
   int64_t heard, spoke; /* when the other side, and this one, last did */
   uint64_t spoken;      /* bytes written until then */
-  bool stuck;           /* the client didn't take all */
   struct timer ack, lease;
   int64_t lease_lasts; /* milliseconds; 0: for ever */
 
@@ -500,6 +501,7 @@ output_ready (void *context, short events)
 static void
 flush (void)
 {
+  bool was_stuck = output_is_stuck ();
   outlet_send_all ();
   enum output_state state = output_flush ();
   if (output_written () != session.spoken)
@@ -507,10 +509,9 @@ flush (void)
       session.spoken = output_written ();
       session.spoke = loop_now ();
       /* That a pipe has room says nothing of who reads it; that it has room again does.  */
-      if (session.stuck)
+      if (was_stuck)
         session.heard = session.spoke;
     }
-  session.stuck = output_pending () > 0;
   if (state == OUTPUT_BROKEN)
     fail ("%s", output_error ());
   if (state != OUTPUT_FINE && session.output.events != WATCH_NOTHING)
