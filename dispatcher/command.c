@@ -199,7 +199,7 @@ start (struct request *request, struct command *command, struct launch *launch)
   if (open_descriptors (command, launch))
     launch_start (launch);
   else
-    launch->birth = (struct process_birth){ PROCESS_FORK, errno, -1 };
+    launch->birth = (struct process_birth){ .stage = PROCESS_FORK, .errnum = errno };
   command->started = launch->birth.stage == PROCESS_STARTED;
   if (command->started)
     {

@@ -237,7 +237,7 @@ launch_start (struct launch *launch)
   setup->input = launch->far_ends[0];
   setup->output = setup->terminal ? setup->input : launch->far_ends[1];
   setup->error = setup->terminal ? setup->input : launch->far_ends[2];
-  launch->birth = process_fork (setup);
+  process_fork (setup, &launch->birth);
   close_far_ends (launch);
 }
 

@@ -1,11 +1,14 @@
 #include "dispatcher/process.h"
 
+#include "dispatcher/mounts.h"
+
 #include "dispatcher/guard.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,11 +229,15 @@ list_candidates (const char *program)
 /* vfork, because the address space need not be copied to be thrown away; but not where the child
    changes its user: nobody else's process is to share this one's memory, however briefly.  */
 __attribute__ ((__noinline__)) static pid_t
-start_child (const struct process_setup *setup, char *const *candidates, int report_fd)
+start_child (const struct process_setup *setup, char *const *candidates, int report_fd,
+             struct process_birth *birth)
 {
   pid_t pid = setup->change_user ? fork () : vfork ();
   if (pid == 0)
-    run_child (setup, candidates, report_fd);
+    {
+      birth->unborn = (int) getpid (); /* after vfork the parent waits, and can't tell */
+      run_child (setup, candidates, report_fd);
+    }
   return pid;
 }
 
@@ -371,39 +378,108 @@ is_no_directory (const char *path)
   return directory < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-struct process_birth
-process_fork (const struct process_setup *setup)
+/* The program is the first candidate that can be executed; what interprets a script is not looked
+   for.  */
+bool
+process_may_hang (const struct process_setup *setup)
+{
+  char path[PATH_MAX];
+  bool found = false, hangs = setup->cwd != NULL && mounts_may_hang (setup->cwd, true);
+  char **candidates = list_candidates (setup->command[0]);
+  for (size_t i = 0; candidates != NULL && candidates[i] != NULL && !found && !hangs; i++)
+    {
+      /* A relative one starts from the command's directory.  */
+      bool relative = candidates[i][0] != '/' && setup->cwd != NULL;
+      int length = snprintf (path, sizeof path, "%s%s%s", relative ? setup->cwd : "",
+                             relative ? "/" : "", candidates[i]);
+      hangs = length >= (int) sizeof path || mounts_may_hang (path, true);
+      found = !hangs && access (path, X_OK) == 0;
+    }
+  free (candidates);
+  return hangs;
+}
+
+/* Guards UNBORN of all births: who is signalled is not reaped yet.  */
+static pthread_mutex_t unborn_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+set_unborn (struct process_birth *birth, pid_t pid)
+{
+  pthread_mutex_lock (&unborn_mutex);
+  birth->unborn = (int) pid;
+  pthread_mutex_unlock (&unborn_mutex);
+}
+
+void
+process_give_up (struct process_birth *birth)
+{
+  pthread_mutex_lock (&unborn_mutex);
+  birth->given_up = true;
+  if (birth->unborn > 0)
+    kill (birth->unborn, SIGKILL);
+  pthread_mutex_unlock (&unborn_mutex);
+}
+
+static void
+fail_birth (struct process_birth *birth, enum process_stage stage, int errnum)
+{
+  birth->stage = stage;
+  birth->errnum = errnum;
+}
+
+/* Wait until PID has become the command, or reports why it can't.  */
+static void
+wait_for_birth (struct process_birth *birth, pid_t pid, int report_fd)
+{
+  struct report report;
+  ssize_t got;
+  do
+    got = read (report_fd, &report, sizeof report);
+  while (got < 0 && errno == EINTR);
+  set_unborn (birth, 0);
+  if (got != (ssize_t) sizeof report)
+    {
+      birth->stage = PROCESS_STARTED;
+      birth->pid = pid;
+      return;
+    }
+  guard_leave (pid);
+  waitpid (pid, NULL, 0);
+  fail_birth (birth, (enum process_stage) report.stage, report.errnum);
+}
+
+void
+process_fork (const struct process_setup *setup, struct process_birth *birth)
 {
   int report_pipe[2];
-  struct report report;
   if (setup->cwd != NULL && is_no_directory (setup->cwd))
-    return (struct process_birth){ PROCESS_NO_CWD, errno, -1 };
+    {
+      fail_birth (birth, PROCESS_NO_CWD, errno);
+      return;
+    }
   guard_begin ();
   char **candidates = list_candidates (setup->command[0]);
-  if (candidates == NULL || pipe2 (report_pipe, O_CLOEXEC) != 0)
+  if (candidates == NULL || birth->given_up || pipe2 (report_pipe, O_CLOEXEC) != 0)
     {
-      int errnum = candidates == NULL ? ENOMEM : errno;
+      fail_birth (birth, PROCESS_FORK,
+                  candidates == NULL ? ENOMEM
+                  : birth->given_up  ? ECANCELED
+                                     : errno);
       free (candidates);
-      return (struct process_birth){ PROCESS_FORK, errnum, -1 };
+      return;
     }
-  pid_t pid = start_child (setup, candidates, report_pipe[1]);
+  pid_t pid = start_child (setup, candidates, report_pipe[1], birth);
   int errnum = errno;
   close (report_pipe[1]);
   free (candidates);
-
-  ssize_t got = 0;
   if (pid > 0)
-    do
-      got = read (report_pipe[0], &report, sizeof report);
-    while (got < 0 && errno == EINTR);
+    {
+      set_unborn (birth, pid);
+      wait_for_birth (birth, pid, report_pipe[0]);
+    }
+  else
+    fail_birth (birth, PROCESS_FORK, errnum);
   close (report_pipe[0]);
-  if (pid < 0)
-    return (struct process_birth){ PROCESS_FORK, errnum, -1 };
-  if (got != (ssize_t) sizeof report)
-    return (struct process_birth){ PROCESS_STARTED, 0, pid };
-  guard_leave (pid);
-  waitpid (pid, NULL, 0);
-  return (struct process_birth){ (enum process_stage) report.stage, report.errnum, -1 };
 }
 
 void

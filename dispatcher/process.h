@@ -8,6 +8,7 @@
 
 #include "dispatcher/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -57,17 +58,25 @@ struct process
   struct process *next;
 };
 
-/* How starting one went: PID, or what kept it and the errno.  */
+/* How starting one went: PID, or what kept it and the errno.  All zero before.  */
 struct process_birth
 {
   enum process_stage stage;
   int errnum;
   pid_t pid;
+  atomic_int unborn; /* the process that has not become the command yet; 0: there is none */
+  atomic_bool given_up;
 };
+
+/* Whether process_fork may wait for a file system that hangs.  */
+bool process_may_hang (const struct process_setup *setup);
 
 /* Start one, on any thread: this waits until it has become the command, and so on the file systems
    that this leads to.  On failure nothing is left behind.  */
-struct process_birth process_fork (const struct process_setup *setup);
+void process_fork (const struct process_setup *setup, struct process_birth *birth);
+
+/* Have it not started, if that is under way on another thread.  It may be started all the same.  */
+void process_give_up (struct process_birth *birth);
 
 /* Take in what was started.  PROCESS stays at its address until process_free.  If it was started on
    another thread it may have exited before anybody knew of it: loop_look_at_children.  */

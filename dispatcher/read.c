@@ -331,7 +331,7 @@ handle (struct request *request)
       return;
     }
   reading->request = request;
-  reading->slow = mounts_may_hang_at (asked->file.data, true);
+  reading->slow = mounts_may_hang (path, true);
   reading->path = path;
   reading->offset = asked->offset;
   reading->left = asked->length;

@@ -232,7 +232,6 @@ refuse_unknown (uint32_t number, const char *what)
 static void
 open_channel (uint32_t number, const struct request_kind *kind, const struct packet *packet)
 {
-  bool lasts = kind->lasts != NULL && kind->lasts (packet);
   if (number <= session.highest)
     {
       fail_packet ("a channel's number must be higher than those before");
@@ -242,7 +241,7 @@ open_channel (uint32_t number, const struct request_kind *kind, const struct pac
   struct channel *channel = channel_begin (number, kind, packet);
   if (channel == NULL)
     channel_refuse (number, ENOMEM, "cannot serve a request");
-  else if (lasts && channel_count () >= session.limit)
+  else if (channel_count () >= session.limit && kind->lasts != NULL && kind->lasts (packet))
     answer_os_error (&channel->request, EAGAIN,
                      "%zu requests are under way on this connection, which is the limit",
                      session.limit);

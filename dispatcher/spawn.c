@@ -10,7 +10,6 @@
 #include "dispatcher/feed.h"
 #include "dispatcher/launch.h"
 #include "dispatcher/loop.h"
-#include "dispatcher/mounts.h"
 #include "dispatcher/process.h"
 #include "dispatcher/terminal.h"
 #include "dispatcher/worker.h"
@@ -72,7 +71,6 @@ new_spawn (struct request *request)
   if (spawn == NULL)
     return NULL;
   spawn->request = request;
-  spawn->slow = mounts_may_hang ();
   spawn->near_input = -1;
   spawn->launch = LAUNCH_EMPTY;
   spawn->input = FEED_EMPTY;
@@ -240,6 +238,7 @@ abandon (struct request *request)
   if (spawn->starting)
     {
       spawn->memory = channel_take_memory (request);
+      process_give_up (&spawn->launch.birth);
       return;
     }
   process_signal (&spawn->process, SIGKILL);
@@ -553,6 +552,7 @@ start (struct spawn *spawn)
 {
   const struct packet_spawn *asked = &spawn->request->packet->spawn;
   spawn->starting = true;
+  spawn->slow = process_may_hang (&spawn->launch.setup);
   spawn->input.taken = input_taken;
   spawn->input.context = spawn;
   spawn->work.run = run_launch;
@@ -561,7 +561,7 @@ start (struct spawn *spawn)
     inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
   if (asked->term.present ? !open_terminal (spawn) : !open_pipes (spawn))
     {
-      spawn->launch.birth = (struct process_birth){ PROCESS_FORK, errno, -1 };
+      spawn->launch.birth = (struct process_birth){ .stage = PROCESS_FORK, .errnum = errno };
       launched (&spawn->work);
     }
   else if (spawn->slow)

@@ -250,7 +250,7 @@ static void
 handle_stat (struct request *request)
 {
   const struct packet_stat *asked = &request->packet->stat;
-  bool slow = mounts_may_hang_at (asked->path.data, asked->follow_links);
+  bool slow = mounts_may_hang (asked->path.data, asked->follow_links);
   struct stat info;
   if (slow || asked->sha512sum)
     {
@@ -268,7 +268,7 @@ static bool
 lasts (const struct packet *packet)
 {
   return packet->stat.sha512sum
-         || mounts_may_hang_at (packet->stat.path.data, packet->stat.follow_links);
+         || mounts_may_hang (packet->stat.path.data, packet->stat.follow_links);
 }
 
 const struct request_kind stat_kind = {

@@ -348,7 +348,7 @@ new_writing (struct request *request)
     }
   writing->request = request;
   writing->target = -1;
-  writing->slow = mounts_may_hang_at (asked->file.data, true);
+  writing->slow = mounts_may_hang (writing->path, true);
   writing->size = asked->size;
   writing->sync = asked->sync;
   writing->waiting = SPOOL_EMPTY;
