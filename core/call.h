@@ -76,6 +76,7 @@ struct lr_call
   struct completion *completion; /* NULL: it has gone */
   uint64_t id;
   struct lr_call *next, *previous; /* of the connection's */
+  struct lr_call *next_in_bucket;
   struct loop_timer timer;
   uint64_t timeout;  /* milliseconds; 0: none */
   uint64_t patience; /* milliseconds more, in which the far side ends it by itself */

@@ -35,6 +35,7 @@ enum
 {
   READ_SIZE = 256 << 10,
   PIECES_MAX = 16,
+  BUCKETS = 256,         /* for calls by their numbers */
   WRITES_MAX = 16,       /* at a time: others have their turn too */
   QUOTE_SIZE = 400,      /* bytes of stderr that an error message quotes */
   END_GRACE = 7000,      /* milliseconds: a dispatcher ends its commands within five seconds */
@@ -91,7 +92,8 @@ struct lr_connection
   bool timed_out;         /* it is the time that is over */
   struct lr_error reason; /* in PHASE_BROKEN */
 
-  struct lr_call *calls; /* all whose callers wait, the last first */
+  struct lr_call *calls;            /* all whose callers wait, the last first */
+  struct lr_call *buckets[BUCKETS]; /* the same, by their numbers */
   uint64_t last_id;
   struct lr_process *processes;
 
@@ -569,9 +571,9 @@ connection_last_id (const lr_connection *connection)
 struct lr_call *
 connection_find_call (lr_connection *connection, uint64_t id)
 {
-  struct lr_call *call = connection->calls;
+  struct lr_call *call = connection->buckets[id % BUCKETS];
   while (call != NULL && call->id != id)
-    call = call->next;
+    call = call->next_in_bucket;
   return call;
 }
 
@@ -587,6 +589,9 @@ connection_introduce (lr_connection *connection, struct lr_call *call)
 static void
 list_call (lr_connection *connection, struct lr_call *call)
 {
+  struct lr_call **bucket = &connection->buckets[call->id % BUCKETS];
+  call->next_in_bucket = *bucket;
+  *bucket = call;
   call->previous = NULL;
   call->next = connection->calls;
   if (call->next != NULL)
@@ -597,9 +602,15 @@ list_call (lr_connection *connection, struct lr_call *call)
 static void
 unlist_call (lr_connection *connection, struct lr_call *call)
 {
+  struct lr_call **place = &connection->buckets[call->id % BUCKETS];
+  while (*place != NULL && *place != call)
+    place = &(*place)->next_in_bucket;
+  if (*place == NULL)
+    return; /* it is not in the list */
+  *place = call->next_in_bucket;
   if (call->previous != NULL)
     call->previous->next = call->next;
-  else if (connection->calls == call)
+  else
     connection->calls = call->next;
   if (call->next != NULL)
     call->next->previous = call->previous;
@@ -981,6 +992,7 @@ begin_plain (lr_connection *connection, struct lr_error *error)
   call->completion = completion;
   call->started = true;
   call->in_plain_client = true;
+  call->id = ++connection->last_id;
   list_call (connection, call);
   plain_client_submit (&connection->client, call);
   connection_flush_soon (connection);

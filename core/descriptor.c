@@ -15,6 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum
+{
+  MADE_UP = 64 << 10, /* bytes that a file without blocks may say it has, and not mean it */
+};
+
 enum sink_mode
 {
   SINK_FILE,     /* a write may take its time, but ends */
@@ -110,6 +115,9 @@ source_size (int fd)
   struct stat info;
   off_t here;
   if (fstat (fd, &info) != 0 || !S_ISREG (info.st_mode) || (here = lseek (fd, 0, SEEK_CUR)) < 0)
+    return LR_SIZE_UNKNOWN;
+  /* What the kernel makes up, as below /proc and /sys, is said to have nothing, or a page.  */
+  if (info.st_size == 0 || (info.st_blocks == 0 && info.st_size <= MADE_UP))
     return LR_SIZE_UNKNOWN;
   return here < info.st_size ? (uint64_t) (info.st_size - here) : 0;
 }

@@ -1,7 +1,11 @@
 #include "core/flow.h"
 
+#include "core/lift.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,16 +16,41 @@ enum
   READ_SIZE = 128 << 10,
 };
 
+/* A file that no directory names, in the first of the usual places that takes one.  */
+static int
+open_unnamed (void)
+{
+  const char *const directories[] = { secure_getenv ("TMPDIR"), "/var/tmp", "/tmp" };
+  int file = -1;
+  for (size_t i = 0; file < 0 && i < sizeof directories / sizeof directories[0]; i++)
+    {
+      char name[PATH_MAX];
+      if (directories[i] == NULL || directories[i][0] != '/')
+        continue;
+      file = open (directories[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+      if (file >= 0
+          || snprintf (name, sizeof name, "%s/longreach-XXXXXX", directories[i]) >= PATH_MAX)
+        continue;
+      file = mkostemp (name, O_CLOEXEC);
+      if (file >= 0)
+        unlink (name);
+    }
+  return lift_descriptor (file);
+}
+
 static int
 add_to_file (struct flow *flow, const char *data, size_t size)
 {
-  if (flow->file == NULL)
-    flow->file = tmpfile ();
-  if (flow->file == NULL)
-    return errno;
+  if (flow->file == 0)
+    {
+      int file = open_unnamed ();
+      if (file < 0)
+        return errno;
+      flow->file = file;
+    }
   while (size > 0)
     {
-      ssize_t wrote = pwrite (fileno (flow->file), data, size, (off_t) flow->file_end);
+      ssize_t wrote = pwrite (flow->file, data, size, (off_t) flow->file_end);
       if (wrote < 0 && errno == EINTR)
         continue;
       if (wrote < 0)
@@ -62,7 +91,7 @@ int
 flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size_t *credit)
 {
   *credit = 0;
-  if (flow->file != NULL || (may_spill && flow->end - flow->start + size > MEMORY_LIMIT))
+  if (flow->file != 0 || (may_spill && flow->end - flow->start + size > MEMORY_LIMIT))
     {
       *credit = may_spill ? size : 0;
       flow->owed += size - *credit;
@@ -94,19 +123,18 @@ read_back (struct flow *flow)
     return ENOMEM;
   ssize_t got;
   do
-    got = pread (fileno (flow->file), flow->data, size, (off_t) flow->file_start);
+    got = pread (flow->file, flow->data, size, (off_t) flow->file_start);
   while (got < 0 && errno == EINTR);
   if (got <= 0)
     return got < 0 ? errno : EIO;
   flow->end = (size_t) got;
   flow->file_start += got;
   /* What was read back needs no room any more; where that can't be said, it keeps it.  */
-  fallocate (fileno (flow->file), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-             (off_t) flow->file_start);
+  fallocate (flow->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t) flow->file_start);
   if (flow->file_start < flow->file_end)
     return 0;
-  fclose (flow->file);
-  flow->file = NULL;
+  close (flow->file);
+  flow->file = 0;
   flow->file_start = flow->file_end = 0;
   return 0;
 }
@@ -115,7 +143,7 @@ size_t
 flow_peek (struct flow *flow, const char **data, int *errnum)
 {
   *errnum = 0;
-  if (flow->start == flow->end && flow->file != NULL)
+  if (flow->start == flow->end && flow->file != 0)
     *errnum = read_back (flow);
   *data = flow->start == flow->end ? "" : flow->data + flow->start;
   return flow->end - flow->start;
@@ -133,8 +161,8 @@ flow_take (struct flow *flow, size_t size)
 void
 flow_free (struct flow *flow)
 {
-  if (flow->file != NULL)
-    fclose (flow->file);
+  if (flow->file != 0)
+    close (flow->file);
   free (flow->data);
   *flow = (struct flow){ .data = NULL };
 }

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /* All zero is an empty flow.  */
 struct flow
@@ -17,7 +16,7 @@ struct flow
   char *data; /* owned: the first bytes */
   size_t start, end, allocated;
   size_t owed; /* of all, what the sender has no credit for yet */
-  FILE *file;  /* owned: the bytes behind them; NULL: there are none */
+  int file;    /* owned: the bytes behind them; 0, which it never is: there are none */
   int64_t file_start, file_end;
 };
 

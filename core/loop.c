@@ -538,6 +538,8 @@ loop_call_back (lr_loop *loop, void (*function) (void *context), void *context)
 void
 loop_settle (lr_loop *loop)
 {
+  /* What a step has left to be sent is sent: there may be no next one for long.  */
+  call_queued (&loop->tasks);
   bool more = loop->tasks.first != NULL || loop->notices.first != NULL || loop->woken_up;
   for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
     more = more || watch->events != 0;

@@ -85,8 +85,8 @@ void loop_post (lr_loop *loop, struct loop_call *call, void (*function) (void *c
 /* Whether a step is under way.  */
 bool loop_is_stepping (const lr_loop *loop);
 
-/* After steps outside of lr_loop_dispatch: let the descriptor tell whether there is something to do
-   there.  */
+/* After steps outside of lr_loop_dispatch: do the tasks that they have left, and let the descriptor
+   tell whether there is something to do there.  */
 void loop_settle (lr_loop *loop);
 
 /* Do what there is to do, waiting up to TIMEOUT milliseconds for something.  Calls nothing of the

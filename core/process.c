@@ -539,7 +539,7 @@ int
 lr_process_has_ended (lr_process *process, enum lr_stream stream)
 {
   const struct output *output = output_of (process, stream);
-  return output->ended && output->flow.start == output->flow.end && output->flow.file == NULL;
+  return output->ended && output->flow.start == output->flow.end && output->flow.file == 0;
 }
 
 size_t
