@@ -3,6 +3,6 @@
 set -u
 status=0
 for suite in operations uploads; do
-  LR_TEST_PROTOCOL=plain "$builddir/tests/test-$suite" "$@" || status=1
+  LR_TEST_PROTOCOL=plain "${builddir:?}/tests/test-$suite" "$@" || status=1
 done
 exit "$status"
