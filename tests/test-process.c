@@ -308,6 +308,20 @@ TEST_AS_SELF (waiting, is_not_for_plain_connections)
   lr_close (plain);
 }
 
+/* What is asked for without waiting is done without anybody waiting later.  */
+TEST_AS_BOTH (waiting, is_not_needed_for_what_is_asked_for)
+{
+  struct lr_error error;
+  lr_process *process = spawn (connection, SPAWN (.command = ENDLESS));
+  lr_process *other = spawn (connection, SPAWN (.command = ENDLESS));
+  wait_for_processes (endless (), 2);
+  cr_expect_eq (lr_process_signal (process, SIGTERM, &error), 0);
+  wait_for_processes (endless (), 1);
+  lr_process_free (other);
+  wait_for_processes (endless (), 0);
+  expect_end (process, -SIGTERM);
+}
+
 /* ---- starting ---- */
 
 TEST_AS_BOTH (starting, sets_the_environment)
