@@ -71,6 +71,18 @@ print_json (const struct summary *summary, json_t *times)
   json_print (object);
 }
 
+/* One round trip.  Returns 0, or -1 and *ERROR.  */
+static int
+measure (lr_connection *connection, int64_t *elapsed, struct lr_error *error)
+{
+  void *nothing;
+  struct lr_ping_args args = LR_PING_ARGS (.timeout_ms = timeout_left ());
+  int64_t begin = time_now ();
+  int status = interruption_perform (connection, LR_OPERATION_PING, &args, &nothing, error);
+  *elapsed = time_now () - begin;
+  return status;
+}
+
 static int
 ping_at (lr_connection *connection, char **operands, size_t count)
 {
@@ -80,16 +92,13 @@ ping_at (lr_connection *connection, char **operands, size_t count)
   json_t *times = json_new_array ();
   do
     {
+      int64_t elapsed;
       struct lr_error error;
-      void *nothing;
-      struct lr_ping_args args = LR_PING_ARGS (.timeout_ms = timeout_left ());
-      int64_t begin = time_now ();
-      if (interruption_perform (connection, LR_OPERATION_PING, &args, &nothing, &error) != 0)
+      if (measure (connection, &elapsed, &error) != 0)
         {
           json_decref (times);
           return report_failure (&error);
         }
-      int64_t elapsed = time_now () - begin;
       add_time (&summary, elapsed);
       if (json_wanted)
         json_append (times, json_integer (elapsed));
