@@ -49,18 +49,25 @@ answers_waiting (const struct answers *answers)
   return answers->end - answers->start;
 }
 
+/* Move what waits to the start.  */
+static void
+compact (struct answers *answers)
+{
+  size_t waiting = answers_waiting (answers);
+  memmove (answers->data, answers->data + answers->start, waiting);
+  answers->start = 0;
+  answers->end = waiting;
+}
+
 /* Make sure that SIZE bytes fit behind what waits.  */
 static void
 make_room (struct answers *answers, size_t size)
 {
-  size_t waiting = answers_waiting (answers);
-  if (answers->room - answers->end >= size)
-    return;
-  memmove (answers->data, answers->data + answers->start, waiting);
-  answers->start = 0;
-  answers->end = waiting;
+  /* Each byte that is moved makes room for another one.  */
+  if (answers->room - answers->end < size && answers->start >= answers_waiting (answers))
+    compact (answers);
   size_t room = answers->room;
-  while (room - waiting < size)
+  while (room - answers->end < size)
     {
       if (room > SIZE_MAX / 2)
         out_of_memory ();
