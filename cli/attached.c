@@ -16,8 +16,8 @@ enum
   PATIENCE = 2, /* signals that ask to end: the last one is for us */
 };
 
-/* Nanoseconds that a command has to end when the terminal, and so the SIGHUP, is gone.  */
-#define HANG_UP_WAIT INT64_C (5000000000)
+/* Nanoseconds that a command on a terminal has to end when it is asked to.  */
+#define END_WAIT INT64_C (5000000000)
 
 /* What is under way.  */
 struct attached
@@ -28,7 +28,8 @@ struct attached
   bool unshown;         /* a signal came before all was shown */
   struct screen screen; /* of the terminal */
   int asked;            /* how often we were asked to end */
-  int64_t end_by;       /* as time_now; 0: there is no hurry */
+  int hurry;            /* the signal for which it is given up if it does not end; 0: none */
+  int64_t end_by;       /* by then, as time_now */
 };
 
 static void
@@ -81,16 +82,17 @@ handle_signal (struct attached *attached, int number)
     case SIGWINCH:
       resize (attached);
       return false;
-    case SIGHUP:
-      if (attached->on_terminal)
-        attached->end_by = time_now () + HANG_UP_WAIT;
-      break;
     case SIGINT:
     case SIGTERM:
       if (++attached->asked >= PATIENCE)
         return true;
     }
   lr_process_signal (attached->process, number, NULL);
+  if (terminal_is_lent () && attached->hurry == 0)
+    {
+      attached->hurry = number;
+      attached->end_by = time_now () + END_WAIT;
+    }
   return false;
 }
 
@@ -108,7 +110,7 @@ handle_signals (struct attached *attached)
 static uint64_t
 time_left (const struct attached *attached)
 {
-  if (attached->end_by == 0)
+  if (attached->hurry == 0)
     return LR_NEVER;
   int64_t left = attached->end_by - time_now ();
   return left > 0 ? (uint64_t) left / 1000000 + 1 : 0;
@@ -144,7 +146,7 @@ follow (struct attached *attached, struct attached_end *end, struct lr_error *er
   while (!attached->closed || attached->unshown)
     {
       uint64_t left = time_left (attached);
-      end->gave_up = left > 0 ? handle_signals (attached) : SIGHUP;
+      end->gave_up = left > 0 ? handle_signals (attached) : attached->hurry;
       if (end->gave_up != 0)
         return 0;
       if (step (attached, left, error) != 0)

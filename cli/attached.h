@@ -2,8 +2,8 @@
 
    Signals that ask this program to end go to the command instead; the second SIGINT or SIGTERM is
    for this program, which then gives up.  With a terminal at the far side the one here is lent to
-   it, and given back in the end; after a SIGHUP it is gone, and a command that has not ended a
-   while later is given up.  */
+   it, and given back in the end.  No key is a signal here then: who sends one means it, and a
+   command that has not ended a while later, as shells don't for SIGTERM, is given up.  */
 
 #ifndef CLI_ATTACHED_H
 #define CLI_ATTACHED_H

@@ -64,6 +64,13 @@ local_read_close (int descriptor)
     close (descriptor);
 }
 
+bool
+local_read_has_input (void)
+{
+  int flags = fcntl (STDIN_FILENO, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
 /* A place for more after SIZE bytes of *MEMORY, which has room for *ROOM.  */
 static void
 make_room (char **memory, size_t *room, size_t size)

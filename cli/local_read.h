@@ -19,6 +19,9 @@ int local_read_open (const char *path, bool regular_only, int *descriptor,
                      struct local_error *error);
 void local_read_close (int descriptor);
 
+/* Whether standard input can be read at all: not if it was closed.  */
+bool local_read_has_input (void);
+
 /* All of standard input, whose data the caller frees; or -1 and *ERROR.  */
 int local_read_input (struct lr_bytes *input, struct local_error *error);
 

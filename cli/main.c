@@ -204,12 +204,12 @@ dispatch (char **words)
 }
 
 /* Let no file that is opened later become standard input, output or error.  What was closed is
-   opened so that reading finds the end, and writing to standard output fails; but what is said on
-   standard error is meant to be lost.  */
+   opened so that reading, and writing to standard output, fail; but what is said on standard error
+   is meant to be lost.  */
 static void
 occupy_standard_descriptors (void)
 {
-  static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+  static const int modes[] = { O_WRONLY, O_RDONLY, O_WRONLY };
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
     if (fcntl (descriptor, F_GETFD) < 0 && open ("/dev/null", modes[descriptor]) != descriptor)
       _exit (STATUS_CONNECTION);

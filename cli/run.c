@@ -66,6 +66,12 @@ static const struct cli_option run_options[] = {
   { 0 },
 };
 
+static bool
+wants_input (void)
+{
+  return !given.no_stdin && local_read_has_input ();
+}
+
 /* Returns 0, or the exit status of a failure to write.  */
 static int
 write_outputs (const struct lr_run_result *result)
@@ -119,7 +125,7 @@ run_with_input (lr_connection *connection, const char *url, const char *const *c
 {
   struct lr_bytes input = { NULL, 0 };
   struct local_error error;
-  if (!given.no_stdin && !isatty (STDIN_FILENO) && local_read_input (&input, &error) != 0)
+  if (wants_input () && !isatty (STDIN_FILENO) && local_read_input (&input, &error) != 0)
     return local_error_report (&error);
   int status = run_whole (connection, url, command, input);
   free ((char *) input.data);
@@ -133,7 +139,7 @@ run_attached (lr_connection *connection, const char *url, const char *const *com
   struct lr_spawn_args args =
       LR_SPAWN_ARGS (.command = command, .user = given.user, .group = given.group,
                      .umask = given.umask, .cwd = given.cwd, .environment = given.environment.items,
-                     .unset = given.unset.items, .no_input = given.no_stdin,
+                     .unset = given.unset.items, .no_input = !wants_input (),
                      .linger = given.linger != LR_NEVER,
                      .linger_ms = given.linger == LR_NEVER ? 0 : given.linger,
                      .timeout_ms = timeout_given (), .term = given.tty ? terminal_type () : NULL);

@@ -89,6 +89,12 @@ terminal_enter (void)
   set_terminal (TCSADRAIN, &raw);
 }
 
+bool
+terminal_is_lent (void)
+{
+  return lent != 0;
+}
+
 const char *
 terminal_newline (void)
 {

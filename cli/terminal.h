@@ -17,6 +17,8 @@ void terminal_enter (void);
 /* Give it back, if it is lent.  */
 void terminal_leave (void);
 
+bool terminal_is_lent (void);
+
 /* What ends a line on the terminal: also the return to its start, while it is lent.  */
 const char *terminal_newline (void);
 

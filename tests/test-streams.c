@@ -107,6 +107,9 @@ Test (streams, streams_that_fail_are_named)
 {
   SHELL (255, "", "longreach: cannot read standard input: Is a directory\n",
          "longreach run local: cat < /");
+  SHELL (2, "", "longreach: cannot read standard input: Bad file descriptor\n",
+         "echo old > file; longreach put local: - file <&-");
+  expect_text ("file", "old\n");
   SHELL (255, "", "longreach: cannot write to standard output: No space left on device\n",
          "longreach run local: echo x > /dev/full");
   /* Not through a script, which would be what descriptor 2 is open on.  */
@@ -484,6 +487,18 @@ Test (streams, a_terminal_that_is_gone_hangs_up_the_far_one)
   dialog_hear (dialog, &dialog->output, "ready\r\n");
   hang_up (dialog);
   cr_expect_eq (dialog_wait (dialog), 128 + SIGHUP);
+  expect_none_left ();
+  dialog_free (dialog);
+}
+
+Test (streams, who_asks_a_terminals_command_to_end_is_not_ignored)
+{
+  struct dialog *dialog = ON_TERMINAL ("longreach", "run", "-t", "local:", "--", "sh", "-c",
+                                       "trap '' TERM; " WAIT_FOR_SIGNALS, endless ());
+  dialog_hear (dialog, &dialog->output, "ready\r\n");
+  kill (dialog->pid, SIGTERM);
+  cr_expect_eq (dialog_wait (dialog), 128 + SIGTERM);
+  cr_expect (dialog_is_restored (dialog));
   expect_none_left ();
   dialog_free (dialog);
 }
