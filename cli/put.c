@@ -71,7 +71,7 @@ report_failed_put (struct lr_error *error, const struct sending *sending)
     return report_local (error->errnum, "cannot read %s: %s", sending->name,
                          strerror (error->errnum));
   if (local)
-    return report_local (0, "%s changed its size while it was being sent", sending->name);
+    return report_local (0, "%s became shorter while it was being sent", sending->name);
   if (error->kind == LR_ERROR_REMOTE_OS && error->errnum == EISDIR)
     explain_directory (error);
   return report_failure (error);

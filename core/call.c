@@ -76,6 +76,8 @@ call_new (lr_connection *connection, enum operation operation, size_t args_size)
 const char *
 call_name (const struct lr_call *call)
 {
+  if (call->transfer != NULL)
+    return call->transfer->put ? "put" : "get";
   return call->operation == OPERATION_OPEN ? "ping" : operation_name (call->operation);
 }
 

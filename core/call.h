@@ -17,6 +17,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum
+{
+  COMMAND_PATIENCE = 7000, /* milliseconds that the far side has for ending a command in time */
+};
+
 /* What the caller waits for.  */
 struct completion
 {

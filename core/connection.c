@@ -1,12 +1,16 @@
 /* A connection goes through these phases, and never back:
 
-     OPENING   calls are kept, until it is
-     OPEN
-     ENDING    its transport is being ended, because something failed or it is being closed; calls
-   wait BROKEN    the reason is known, and every call fails with it
+   - PHASE_OPENING: calls are kept until it is open.
+   - PHASE_OPEN.
+   - PHASE_ENDING: its transport is being ended, because something failed or it is being closed;
+   calls wait.
+   - PHASE_BROKEN: the reason is known, and every call fails with it.
 
    It is freed when it is closed, its transport has ended, and no function of its connector is under
-   way.  Nothing here waits.  */
+   way.  Nothing here waits.
+
+   What goes through the list of calls keeps the next one while it ends one: ending one ends no
+   other.  */
 
 #include "core/connection.h"
 
@@ -276,7 +280,7 @@ break_connection (lr_connection *connection, const char *problem)
   /* A dispatcher that is sent SIGTERM ends its commands first.  Nobody waits for that.  */
   loop_set_timer (connection->loop, &connection->deadline, loop_later (REASON_WAIT),
                   reason_is_known, connection);
-  transport_end (&connection->transport, 0, END_GRACE);
+  transport_end (&connection->transport, 0, connection->reached ? END_GRACE : TERMINATE_WAIT);
 }
 
 static void
@@ -557,7 +561,7 @@ connection_session (lr_connection *connection, struct lr_error *error)
   else
     error_set (error, LR_ERROR_UNSUPPORTED, "%s: %s", connection->host,
                connection->session == NULL
-                   ? "there are no processes where no session is spoken"
+                   ? "live commands and terminals need a session, and here none is spoken"
                    : "the connector runs commands itself, and has no processes");
   return NULL;
 }
@@ -1300,7 +1304,7 @@ close_tunnel (lr_connection *connection)
   loop_clear_timer (&connection->alive);
   transport_end (&connection->transport, answered ? END_GRACE : 0, TERMINATE_WAIT);
   if (broken)
-    transport_hurry (&connection->transport, END_GRACE);
+    transport_hurry (&connection->transport, connection->reached ? END_GRACE : TERMINATE_WAIT);
 }
 
 void

@@ -15,7 +15,6 @@ enum
 {
   DEFAULT_LIMIT_BITS = 31, /* 2 GiB */
   DIGEST_SIZE = 64,        /* bytes: all that an answer to stat has besides its fields */
-  RUN_PATIENCE = 7000,     /* milliseconds that a command is given to end at the far side */
   TEXTS_MAX = 8,
 };
 
@@ -219,7 +218,7 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
       call->output_limit = limit_or_default (args->run.output_limit);
       if (connection_tunnels (call->connection, OPERATION_RUN)
           && connection_speaks_sessions (call->connection))
-        call->patience = RUN_PATIENCE;
+        call->patience = COMMAND_PATIENCE;
       return true;
     case LR_OPERATION_UPLOAD:
       call->input = args->upload.content;

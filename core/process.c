@@ -42,6 +42,8 @@ struct lr_process
 
   lr_process_callback *callback;
   void *data;
+  uint64_t timeout; /* milliseconds; 0: none */
+  struct loop_timer timer;
   uint32_t untold; /* events */
   struct loop_call notice;
 
@@ -93,12 +95,14 @@ end_descriptors (struct lr_process *process)
 static void
 fail (struct lr_process *process, const struct lr_error *error)
 {
-  if (process->channel != NULL)
+  struct session_channel *channel = process->channel;
+  process->channel = NULL;
+  loop_clear_timer (&process->timer);
+  if (channel != NULL)
     {
-      session_abandon (process->channel);
+      session_abandon (channel);
       connection_flush_soon (process->connection);
     }
-  process->channel = NULL;
   if (is_over (process))
     return;
   process->error = malloc (sizeof *error);
@@ -107,6 +111,20 @@ fail (struct lr_process *process, const struct lr_error *error)
   end_descriptors (process);
   process->outputs[0].ended = process->outputs[1].ended = true;
   note (process, LR_PROCESS_CLOSED | LR_PROCESS_OUTPUT | LR_PROCESS_ERROR);
+}
+
+/* The far side ends a command whose time is over; this one has not.  */
+static void
+is_late (void *context)
+{
+  struct lr_process *process = context;
+  struct lr_error error;
+  error_set (&error, LR_ERROR_TIMEOUT,
+             "%s: %s was to end after %llu milliseconds, and the far side does not say that it has",
+             connection_host (process->connection), process->name,
+             (unsigned long long) process->timeout);
+  connection_blame (process->connection, &error);
+  fail (process, &error);
 }
 
 static void
@@ -146,6 +164,7 @@ close_if_written (struct lr_process *process)
       || !sink_is_empty (&process->outputs[1].sink))
     return;
   end_descriptors (process);
+  loop_clear_timer (&process->timer);
   note (process, LR_PROCESS_CLOSED);
 }
 
@@ -418,6 +437,15 @@ start (struct lr_process *process, lr_connection *connection, const struct lr_sp
     return error_no_memory (error);
   if (attach (process, args, error) != 0)
     return -1;
+  if (args->timeout_ms != 0 && args->timeout_ms != LR_NEVER)
+    {
+      process->timeout = args->timeout_ms;
+      loop_set_timer (process->loop, &process->timer,
+                      loop_later (args->timeout_ms < LR_NEVER - COMMAND_PATIENCE
+                                      ? args->timeout_ms + COMMAND_PATIENCE
+                                      : LR_NEVER),
+                      is_late, process);
+    }
   return open_channel (process, args, error);
 }
 
@@ -460,6 +488,7 @@ lr_process_free (lr_process *process)
     }
   if (process->loop != NULL)
     loop_remove_notice (process->loop, &process->notice);
+  loop_clear_timer (&process->timer);
   end_descriptors (process);
   leave (process);
   flow_free (&process->input);
@@ -546,7 +575,7 @@ size_t
 lr_process_offer (lr_process *process, const void *data, size_t size)
 {
   size_t credit, waiting = process->input.end - process->input.start;
-  if (process->input_closed || process->channel == NULL)
+  if (process->input_closed || process->channel == NULL || (process->attach & LR_ATTACH_INPUT) != 0)
     return size;
   size_t taken = INPUT_MAX - waiting < size ? INPUT_MAX - waiting : size;
   if (taken > 0 && flow_add (&process->input, data, taken, false, &credit) != 0)

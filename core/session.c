@@ -882,8 +882,8 @@ is_client_known (const struct session *session, uint32_t number)
 }
 
 static bool
-take_window (struct session *session, struct session_channel *channel,
-             const struct packet_window *window, char *problem, size_t problem_size)
+take_window (struct session_channel *channel, const struct packet_window *window, char *problem,
+             size_t problem_size)
 {
   struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
   if (window->stream != FRAME_STREAM_INPUT || channel->kind->input == NULL)
@@ -900,7 +900,6 @@ take_window (struct session *session, struct session_channel *channel,
       return false;
     }
   stream->credit += window->credit;
-  (void) session;
   session_has_input (channel);
   return true;
 }
@@ -1003,7 +1002,7 @@ take_packet (struct session *session, char *problem, size_t problem_size)
       return false;
     }
   if (packet->id == PACKET_WINDOW)
-    return take_window (session, channel, &packet->window, problem, problem_size);
+    return take_window (channel, &packet->window, problem, problem_size);
   if (packet->id == PACKET_EOF)
     return take_eof (channel, packet->eof.stream, problem, problem_size);
   return take_answer (session, channel, packet, problem, problem_size);

@@ -199,7 +199,13 @@ transfer_begin (struct transfer *transfer)
 long
 transfer_input (struct transfer *transfer, char *scratch, size_t size)
 {
-  long got = source_read (&transfer->source, scratch, size);
+  /* A file that grows meanwhile is sent as long as it was.  */
+  uint64_t left = transfer->total - transfer->done;
+  bool bounded = transfer->total != LR_SIZE_UNKNOWN;
+  if (bounded && left == 0)
+    return -1;
+  long got =
+      source_read (&transfer->source, scratch, bounded && left < size ? (size_t) left : size);
   if (got > 0)
     {
       transfer->done += (uint64_t) got;

@@ -525,7 +525,7 @@ fail (struct lr_call *call, const struct packet *packet)
   struct lr_error error;
   if (is_changed_length (call, packet))
     error_set_field (&error, "descriptor",
-                     "the file of descriptor %d changed its length while it was read",
+                     "the file of descriptor %d became shorter while it was read",
                      call->transfer->descriptor);
   else
     tunnel_describe_failure (call->host, packet, &error);

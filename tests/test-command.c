@@ -1333,21 +1333,18 @@ Test (command, a_misplaced_url_is_recognised)
 
 /* The far side is a FIFO, which takes no more than its reader: the file changes when it has begun.
  */
-Test (command, a_file_that_changes_its_size_while_it_is_sent_is_reported)
+Test (command, a_file_that_becomes_shorter_while_it_is_sent_is_reported)
 {
-  static const char *const sizes[] = { "1000", "60000000" };
-  char script[512];
   cr_assert_eq (mkfifo ("fifo", 0600), 0);
   write_text ("large", "");
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    {
-      cr_assert_eq (truncate ("large", 50 << 20), 0);
-      snprintf (script, sizeof script,
-                "longreach put local: large fifo & exec 3< fifo; head -c 1 <&3 > /dev/null\n"
-                "truncate -s %s large; cat <&3 > /dev/null; wait $!",
-                sizes[i]);
-      SHELL (2, "", "longreach: large changed its size while it was being sent\n", script);
-    }
+  cr_assert_eq (truncate ("large", 50 << 20), 0);
+  SHELL (2, "", "longreach: large became shorter while it was being sent\n",
+         "longreach put local: large fifo & exec 3< fifo; head -c 1 <&3 > /dev/null\n"
+         "truncate -s 1000 large; cat <&3 > /dev/null; wait $!");
+  cr_assert_eq (truncate ("large", 50 << 20), 0);
+  SHELL (0, "52428799\n", "",
+         "longreach put local: large fifo & exec 3< fifo; head -c 1 <&3 > /dev/null\n"
+         "truncate -s 60000000 large; wc -c <&3; wait $!");
 }
 
 /* ---- what can't be written ---- */

@@ -522,7 +522,7 @@ struct lr_put_result
 
 /* Replace or create a file with what DESCRIPTOR gives, whole or not at all.  RESULT may be NULL.
    Errors: as lr_upload; IO, with errno and the field `descriptor`, it can't be read, and the
-   connection can still be used; INVALID_VALUE (`descriptor`), its file changed its length
+   connection can still be used; INVALID_VALUE (`descriptor`), its file became shorter
    meanwhile.  */
 int lr_put (lr_connection *connection, const struct lr_put_args *args,
             struct lr_put_result **result, struct lr_error *error);
@@ -698,7 +698,7 @@ int lr_process_has_ended (lr_process *process, enum lr_stream stream);
 
 /* Without waiting: give its input up to SIZE bytes.  Returns how many it took; less than SIZE, and
    LR_PROCESS_INPUT will tell when it takes more.  What a command that has closed its input is given
-   is dropped.  */
+   is dropped, and so is what one is given whose input is attached.  */
 size_t lr_process_offer (lr_process *process, const void *data, size_t size);
 
 /* Waiting: read at least one byte, up to SIZE, or none at the end; *GOT is how many.  What comes on
