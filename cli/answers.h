@@ -3,17 +3,17 @@
 #ifndef CLI_ANSWERS_H
 #define CLI_ANSWERS_H
 
+#include "cli/buffer.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct answers
 {
-  char *data; /* owned; START to END is not written yet */
-  size_t room;
-  size_t start, end;
-  bool regular;  /* standard output is a file, which always takes all */
-  bool readable; /* it is a terminal, where only ASCII is printed */
+  struct buffer buffer; /* what is not written yet */
+  bool regular;         /* standard output is a file, which always takes all */
+  bool readable;        /* it is a terminal, where only ASCII is printed */
 };
 
 void answers_begin (struct answers *answers);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum
@@ -169,6 +170,13 @@ complete (struct lr_spawn_args *args, struct attached *attached)
     args->descriptors[i] = i;
 }
 
+static void
+explain_no_terminal (struct lr_error *error)
+{
+  snprintf (error->message, sizeof error->message,
+            "%s: there is no terminal, which needs a dispatcher and sessions", connect_host ());
+}
+
 int
 attached_run (lr_connection *connection, struct lr_spawn_args args, struct attached_end *end,
               struct lr_error *error)
@@ -184,6 +192,8 @@ attached_run (lr_connection *connection, struct lr_spawn_args args, struct attac
       terminal_enter ();
     }
   int status = lr_spawn (connection, &args, &attached.process, error);
+  if (status != 0 && attached.on_terminal && error->kind == LR_ERROR_UNSUPPORTED)
+    explain_no_terminal (error);
   if (status == 0)
     status = follow (&attached, end, error);
   terminal_leave ();

@@ -149,7 +149,6 @@ batch_perform (char **operands, size_t count)
     return status;
   /* Files that are being fetched are tidied up first.  */
   signal (SIGPIPE, SIG_IGN);
-  lines_begin (&lines);
   answers_begin (&answers);
   requests = (struct requests){ .connection = connection,
                                 .timeout = timeout_given (),

@@ -83,6 +83,7 @@ struct batch_operation
   const struct field *fields;
   size_t args_size; /* of the library's structure */
   size_t timeout;   /* the offset of timeout_ms in it */
+  const char *file; /* the field that names the local file, if one can; NULL: none can */
 
   /* Any of these but `describe` may be NULL.  */
 

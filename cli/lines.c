@@ -1,63 +1,31 @@
 #include "cli/lines.h"
-#include "cli/report.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum
 {
   PIECE = 64 << 10, /* is read at a time */
-  USUAL_ROOM = 2 * PIECE,
 };
 
-static void
-set_room (struct lines *lines, size_t room)
-{
-  char *data = realloc (lines->data, room);
-  if (data == NULL)
-    out_of_memory ();
-  lines->data = data;
-  lines->room = room;
-}
-
 void
-lines_begin (struct lines *lines)
+lines_free (struct lines *lines)
 {
-  *lines = (struct lines){ .data = NULL };
-  set_room (lines, USUAL_ROOM);
-}
-
-/* Make sure that a piece fits behind what is there, in no more room than that needs.  */
-static void
-make_room (struct lines *lines)
-{
-  size_t size = lines->end - lines->start;
-  if (lines->start > 0)
-    {
-      memmove (lines->data, lines->data + lines->start, size);
-      lines->searched -= lines->start;
-      lines->end -= lines->start;
-      lines->start = 0;
-    }
-  if (lines->room - size < PIECE)
-    set_room (lines, 2 * lines->room);
-  else if (size <= PIECE && lines->room > USUAL_ROOM)
-    set_room (lines, USUAL_ROOM);
+  buffer_free (&lines->buffer);
 }
 
 int
 lines_read (struct lines *lines)
 {
   ssize_t got;
-  make_room (lines);
+  char *place = buffer_reserve (&lines->buffer, PIECE);
   do
-    got = read (STDIN_FILENO, lines->data + lines->end, PIECE);
+    got = read (STDIN_FILENO, place, PIECE);
   while (got < 0 && errno == EINTR);
   lines->ended = got <= 0;
   if (got > 0)
-    lines->end += (size_t) got;
+    buffer_add (&lines->buffer, (size_t) got);
   return got < 0 ? -1 : 0;
 }
 
@@ -65,12 +33,12 @@ lines_read (struct lines *lines)
 static size_t
 measure_line (struct lines *lines, bool *whole)
 {
-  const char *newline = memchr (lines->data + lines->searched, '\n', lines->end - lines->searched);
+  const char *bytes = buffer_bytes (&lines->buffer);
+  size_t size = buffer_size (&lines->buffer);
+  const char *newline = memchr (bytes + lines->searched, '\n', size - lines->searched);
   *whole = newline != NULL;
-  if (newline != NULL)
-    return (size_t) (newline - lines->data) - lines->start;
-  lines->searched = lines->end;
-  return lines->end - lines->start;
+  lines->searched = newline != NULL ? (size_t) (newline - bytes) : size;
+  return lines->searched;
 }
 
 enum line_kind
@@ -78,26 +46,16 @@ lines_take (struct lines *lines, const char **text, size_t *size)
 {
   bool whole;
   *size = measure_line (lines, &whole);
-  *text = lines->data + lines->start;
+  *text = buffer_bytes (&lines->buffer);
   bool too_long = lines->skipping || *size > LINE_LIMIT;
   bool last = lines->ended && (*size > 0 || lines->skipping);
-  if (!whole && !last)
-    {
-      lines->skipping = too_long;
-      if (too_long)
-        lines->start = lines->searched = lines->end;
-      return LINE_NONE;
-    }
-  lines->start += *size + whole;
-  lines->searched = lines->start;
-  lines->skipping = false;
+  if (!whole && !last && !too_long)
+    return LINE_NONE;
+  buffer_take (&lines->buffer, *size + whole);
+  lines->searched = 0;
+  lines->skipping = !whole && !last;
+  if (lines->skipping)
+    return LINE_NONE;
   lines->number++;
   return too_long ? LINE_TOO_LONG : LINE_TEXT;
-}
-
-void
-lines_free (struct lines *lines)
-{
-  free (lines->data);
-  lines->data = NULL;
 }

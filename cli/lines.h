@@ -3,6 +3,8 @@
 #ifndef CLI_LINES_H
 #define CLI_LINES_H
 
+#include "cli/buffer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,17 +14,16 @@ enum
   LINE_LIMIT = 64 << 20, /* bytes */
 };
 
+/* Zero is the beginning.  */
 struct lines
 {
-  char *data; /* owned; START to END is not taken yet, and up to SEARCHED there is no newline */
-  size_t room;
-  size_t start, searched, end;
-  uint64_t number; /* of the line that was taken last, from 1 */
-  bool skipping;   /* the rest of a line that is too long */
-  bool ended;      /* there will be no more */
+  struct buffer buffer; /* what is not taken yet */
+  size_t searched;      /* so many bytes of that hold no newline */
+  uint64_t number;      /* of the line that was taken last, from 1 */
+  bool skipping;        /* the rest of a line that is too long */
+  bool ended;           /* there will be no more */
 };
 
-void lines_begin (struct lines *lines);
 void lines_free (struct lines *lines);
 
 /* Read once, what is there already or the next that comes.  Returns 0, or -1 and errno; then, as at

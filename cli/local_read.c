@@ -11,7 +11,7 @@
 
 enum
 {
-  FIRST_PIECE = 64 << 10,
+  PIECE = 64 << 10, /* is read at a time */
 };
 
 static bool
@@ -71,44 +71,18 @@ local_read_has_input (void)
   return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
 }
 
-/* A place for more after SIZE bytes of *MEMORY, which has room for *ROOM.  */
-static void
-make_room (char **memory, size_t *room, size_t size)
-{
-  if (size < *room)
-    return;
-  if (*room > SIZE_MAX / 2)
-    out_of_memory ();
-  *room *= 2;
-  char *larger = realloc (*memory, *room);
-  if (larger == NULL)
-    out_of_memory ();
-  *memory = larger;
-}
-
 int
-local_read_input (struct lr_bytes *input, struct local_error *error)
+local_read_input (struct buffer *input, struct local_error *error)
 {
-  size_t size = 0;
-  size_t room = FIRST_PIECE;
-  char *memory = malloc (room);
-  if (memory == NULL)
-    out_of_memory ();
   for (;;)
     {
-      make_room (&memory, &room, size);
-      ssize_t got = read (STDIN_FILENO, memory + size, room - size);
+      ssize_t got = read (STDIN_FILENO, buffer_reserve (input, PIECE), PIECE);
       if (got < 0 && errno == EINTR)
         continue;
       if (got < 0)
-        {
-          free (memory);
-          return local_error_set_unreadable (error, errno, local_read_name ("-"));
-        }
+        return local_error_set_unreadable (error, errno, local_read_name ("-"));
       if (got == 0)
-        break;
-      size += (size_t) got;
+        return 0;
+      buffer_add (input, (size_t) got);
     }
-  *input = (struct lr_bytes){ memory, size };
-  return 0;
 }

@@ -3,9 +3,8 @@
 #ifndef CLI_LOCAL_READ_H
 #define CLI_LOCAL_READ_H
 
+#include "cli/buffer.h"
 #include "cli/local_error.h"
-
-#include <longreach/longreach.h>
 
 #include <stdbool.h>
 
@@ -22,7 +21,7 @@ void local_read_close (int descriptor);
 /* Whether standard input can be read at all: not if it was closed.  */
 bool local_read_has_input (void);
 
-/* All of standard input, whose data the caller frees; or -1 and *ERROR.  */
-int local_read_input (struct lr_bytes *input, struct local_error *error);
+/* Append all of standard input to INPUT.  Returns 0, or -1 and *ERROR.  */
+int local_read_input (struct buffer *input, struct local_error *error);
 
 #endif

@@ -128,10 +128,23 @@ is_of_connection (const struct lr_error *error)
   return error->kind == LR_ERROR_IO && error->field[0] == '\0';
 }
 
+/* Whether ERROR is about the descriptor of the local file, which only this program knows.  */
+static bool
+is_of_file (const struct request *request, const struct lr_error *error)
+{
+  return request->operation->file != NULL && strcmp (error->field, "descriptor") == 0;
+}
+
 static void
 answer_error (struct request *request, const struct lr_error *error)
 {
   struct failure failure = failure_of (error);
+  if (is_of_file (request, error))
+    {
+      failure.kind = "local-file";
+      failure.field = request->operation->file;
+      failure.message = error->errnum != 0 ? strerror (error->errnum) : "it became shorter";
+    }
   answer_failure (request->all, id_of (request), request->number, &failure);
   request->all->broken = request->all->broken || is_of_connection (error);
 }

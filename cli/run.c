@@ -10,7 +10,6 @@
 #include "cli/terminal.h"
 #include "cli/timeout.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct
@@ -123,12 +122,19 @@ run_whole (lr_connection *connection, const char *url, const char *const *comman
 static int
 run_with_input (lr_connection *connection, const char *url, const char *const *command)
 {
+  struct buffer buffer = { .data = NULL };
   struct lr_bytes input = { NULL, 0 };
   struct local_error error;
-  if (wants_input () && !isatty (STDIN_FILENO) && local_read_input (&input, &error) != 0)
-    return local_error_report (&error);
-  int status = run_whole (connection, url, command, input);
-  free ((char *) input.data);
+  int status = 0;
+  if (wants_input () && !isatty (STDIN_FILENO))
+    {
+      if (local_read_input (&buffer, &error) != 0)
+        status = local_error_report (&error);
+      input = (struct lr_bytes){ buffer_bytes (&buffer), buffer_size (&buffer) };
+    }
+  if (status == 0)
+    status = run_whole (connection, url, command, input);
+  buffer_free (&buffer);
   return status;
 }
 

@@ -174,9 +174,8 @@ shell_perform (char **operands, size_t count)
 {
   (void) count;
   if (!isatty (STDIN_FILENO))
-    return report_usage ("shell needs a terminal as its standard input; to run a command without "
-                         "one: longreach run %s COMMAND",
-                         operands[0]);
+    return report_usage ("shell needs a terminal as its standard input; longreach run does without "
+                         "one");
   lr_connection *connection;
   int status = connect_open (operands[0], &connection);
   if (status == 0)

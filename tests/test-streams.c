@@ -389,6 +389,9 @@ Test (streams, a_far_terminal_without_one_here)
 {
   SHELL (0, "24 80\r\n", "", "longreach run -t local: stty size < /dev/null");
   SHELL (5, "x\r\nx\r\n", "", "echo x | longreach run -t local: -- sh -c 'cat; exit 5'");
+  LONGREACH (255, "",
+             "longreach: web1: there is no terminal, which needs a dispatcher and sessions\n",
+             "run", "-t", "-o", "protocol=plain", "local:web1", "true");
   LONGREACH (255, "{\"error\":{\"kind\":\"usage\",*}}\n", "", "run", "-t", "--json",
              "local:", "true");
 }
@@ -551,8 +554,8 @@ Test (streams, a_shell_can_be_another_users)
 Test (streams, a_shell_needs_a_terminal)
 {
   LONGREACH (255, "",
-             "longreach: shell needs a terminal as its standard input; to run a command without "
-             "one: longreach run local: COMMAND\n",
+             "longreach: shell needs a terminal as its standard input; longreach run does without "
+             "one\n",
              "shell", "local:");
   LONGREACH (255, "", "longreach: shell takes no more operands than URL, so ls is one too many\n",
              "shell", "local:", "ls");
