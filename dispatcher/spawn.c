@@ -105,6 +105,12 @@ reap (struct spawn *spawn)
 {
   if (spawn->cancelled || spawn->timed_out)
     process_signal (&spawn->process, SIGKILL);
+  else if (spawn->terminal)
+    {
+      /* The kernel tells only the foreground of a terminal that it is gone.  */
+      process_signal (&spawn->process, SIGHUP);
+      process_signal (&spawn->process, SIGCONT);
+    }
   process_free (&spawn->process);
 }
 

@@ -183,9 +183,17 @@ check_line "Ctrl-Z stops a program there" "stopped=0"
 
 # ---- the end ----
 
-type_line clear
+type_line 'clear; sleep 1000 & echo "job=$!"'
+wait_for "a job starts" shows "job="
+job=$(value_of job)
 type_line 'exit 7'
 check_line "the exit status comes back" "status=7"
+ended () {
+  ! kill -0 "$1" 2> /dev/null
+}
+if wait_for "background jobs end with the shell" ended "$job"; then
+  ok "background jobs end with the shell"
+fi
 type_line "stty -g > $scratch/after"
 wait_for "settings are there" test -s "$scratch/after"
 same "the terminal is as it was" "$(cat "$scratch/before")" "$(cat "$scratch/after")"

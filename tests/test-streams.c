@@ -561,6 +561,19 @@ Test (streams, a_shell_needs_a_terminal)
              "shell", "local:", "ls");
 }
 
+Test (streams, background_jobs_end_with_their_shell)
+{
+  char command[128];
+  snprintf (command, sizeof command, "sleep %s & echo \"be\"gun\r", endless ());
+  struct dialog *dialog = ON_TERMINAL ("longreach", "shell", "local:");
+  dialog_say (dialog, command);
+  dialog_hear (dialog, &dialog->output, "begun\r\n");
+  dialog_say (dialog, "exit\r");
+  cr_expect_eq (dialog_wait (dialog), 0);
+  expect_none_left ();
+  dialog_free (dialog);
+}
+
 /* ---- transfers ---- */
 
 Test (streams, a_part_of_a_file_can_be_fetched)
