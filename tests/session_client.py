@@ -1380,16 +1380,20 @@ def a_terminal_is_drained(bench):
 
 @check
 def a_terminal_is_closed_whoever_still_uses_it(bench):
-    # Both get the hang-up of the terminal, and one doesn't mind it.
+    # All get the hang-up of the terminal, also a job in a group of its own, and one that is stopped;
+    # one doesn't mind it.
     channel = terminal(bench.session, "trap '' HUP; sleep 100 & echo $!; trap - HUP; sleep 100 & "
-                       "echo $!; exit 8")
+                       "echo $!; timeout 100 sleep 100 & echo $!; sleep 100 & echo $!; "
+                       "kill -STOP $!; read x; exit 8")
     channel.started()
     survivor, job = [int(channel.line()) for _ in range(2)]
+    jobs = [job, process_of_another_group(channel), int(channel.line())]
+    channel.push(b"\n")
     before = time.monotonic()
     expect_end(channel, 8)
     assert elapsed(before) <= 10, elapsed(before)
     try:
-        wait_until(lambda: process_is_gone(job), 10, "a background job outlived its terminal")
+        wait_until(lambda: all(map(process_is_gone, jobs)), 10, "a job outlived its terminal")
         assert not process_is_gone(survivor), "a process that ignores hang-ups was killed"
     finally:
         with contextlib.suppress(ProcessLookupError):
