@@ -63,6 +63,19 @@ signal_sessions (int signal)
   return any;
 }
 
+/* The dispatcher's ends of pipes too: it would never see their ends, nor this process its own.  */
+static void
+close_all_but_first (void)
+{
+#ifdef SYS_close_range
+  if (syscall (SYS_close_range, 1, ~0U, 0) == 0)
+    return;
+#endif
+  long limit = sysconf (_SC_OPEN_MAX);
+  for (long i = 1; i < (limit < 0 || limit > 65536 ? 65536 : limit); i++)
+    close ((int) i);
+}
+
 __attribute__ ((__noreturn__)) static void
 guard (int pipe_fd)
 {
@@ -70,9 +83,7 @@ guard (int pipe_fd)
   setsid ();
   prctl (PR_SET_NAME, "longreach-guard");
   dup2 (pipe_fd, 0);
-#ifdef SYS_close_range
-  syscall (SYS_close_range, 1, ~0U, 0);
-#endif
+  close_all_but_first ();
   while (read (0, &byte, 1) < 0 && errno == EINTR)
     continue;
   bool any = signal_sessions (SIGHUP);
