@@ -267,7 +267,7 @@ give (const void *data, size_t size)
 static bool
 receive_packet (uint32_t channel, const struct packet *packet)
 {
-  struct bytes bytes = { NULL };
+  struct bytes bytes = { .data = NULL };
   cr_assert (frame_encode (channel, packet, emit, &bytes));
   bool fine = receive (bytes.data, bytes.size);
   free (bytes.data);
@@ -307,7 +307,7 @@ receive_data (uint32_t channel, uint32_t stream, size_t size)
   bool fine = true;
   while (fine && size > 0)
     {
-      struct bytes bytes = { NULL };
+      struct bytes bytes = { .data = NULL };
       size_t step = size < FRAME_DATA_MAX ? size : FRAME_DATA_MAX;
       add_data (&bytes, channel, stream, step);
       fine = receive (bytes.data, bytes.size);
@@ -589,7 +589,7 @@ Test (banner, stands_anywhere_in_noise_and_may_come_in_any_two_pieces)
 {
   for (size_t i = 0; i < COUNT (noises); i++)
     {
-      struct bytes bytes = { NULL };
+      struct bytes bytes = { .data = NULL };
       add (&bytes, noises[i].bytes, noises[i].size);
       add (&bytes, BANNER, strlen (BANNER));
       for (size_t split = 0; split <= bytes.size; split++)
@@ -760,7 +760,7 @@ Test (banner, says_how_many_channels_there_are)
 Test (banner, is_followed_by_frames_at_once)
 {
   struct owner a = { .name = "/a" };
-  struct bytes bytes = { NULL };
+  struct bytes bytes = { .data = NULL };
   open_channel (&asking, &a);
   add (&bytes, BANNER, strlen (BANNER));
   frame_encode (0, &(struct packet){ .id = PACKET_ACK }, emit, &bytes);
@@ -1565,7 +1565,7 @@ Test (session, an_owner_may_abandon_its_channel_whatever_it_is_told)
   struct owner a = { .name = "a", .then = abandon_itself };
   static const char *const wanted[] = { "1 Spawn, 1 Cancel", "2 Spawn, 2 Cancel",
                                         "3 Spawn, 3 Cancel", "4 Spawn, 4 Cancel" };
-  struct bytes bytes = { NULL };
+  struct bytes bytes = { .data = NULL };
   give_banner ();
   for (uint32_t i = 1; i <= 4; i++)
     {
@@ -1821,7 +1821,7 @@ Test (refused, not_the_most_credit_that_there_can_be)
 static struct bytes
 make_stream (void)
 {
-  struct bytes bytes = { NULL };
+  struct bytes bytes = { .data = NULL };
   struct packet packet = { .id = PACKET_STAT_RESULT };
   struct packet credit = window_of (0, 100000), end_of_output = eof_of (1),
                 end_of_error = eof_of (2);
