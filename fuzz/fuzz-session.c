@@ -200,7 +200,7 @@ take_data (void *context, uint32_t stream, const char *data, size_t size)
 {
   struct owner *owner = context;
   require (stream == 1 || stream == 2);
-  require (size > 0 && size <= FRAME_DATA_MAX);
+  require (size <= FRAME_DATA_MAX); /* without credit, only the end is asked for */
   require (owner->used && !owner->over && owner->channel != NULL);
   owner->got[stream] += size;
   owner->last[stream] = data[size - 1];
@@ -237,14 +237,14 @@ give_input (void *context, char *scratch, size_t size, const char **data)
 {
   struct owner *owner = context;
   require (owner->used && !owner->over && owner->channel != NULL);
-  require (size > 0 && size <= FRAME_DATA_MAX);
+  require (size <= FRAME_DATA_MAX); /* without credit, only the end is asked for */
   forget_lent (owner);
   react (owner);
   if (owner->channel == NULL)
     return 0;
   size_t have = owner->left < size ? owner->left : size;
   if (have == 0)
-    return owner->ends ? -1 : 0;
+    return owner->ends && owner->left == 0 ? -1 : 0;
   char *to = scratch;
   if (owner->lends)
     {
