@@ -631,6 +631,20 @@ commit_in_place (struct replacement *replacement, const struct replacement_owner
     close (target);
 }
 
+/* Whether FATE is what becomes of it.  */
+static bool
+decide (struct replacement *replacement, enum replacement_fate fate)
+{
+  int before = REPLACEMENT_OPEN;
+  return atomic_compare_exchange_strong (&replacement->fate, &before, fate) || before == (int) fate;
+}
+
+bool
+replacement_give_up (struct replacement *replacement)
+{
+  return decide (replacement, REPLACEMENT_GIVEN_UP);
+}
+
 static void
 commit_beside (struct replacement *replacement, const struct replacement_owner *owner, bool sync,
                char *scratch)
@@ -638,7 +652,7 @@ commit_beside (struct replacement *replacement, const struct replacement_owner *
   set_owner_and_mode (replacement, replacement->file, owner, true);
   if (sync)
     sync_file (replacement, replacement->file);
-  if (replacement->given_up)
+  if (replacement->errnum == 0 && !decide (replacement, REPLACEMENT_PLACED))
     fail (replacement, ECANCELED, "cannot replace");
   if (replacement->errnum != 0)
     return;
@@ -655,7 +669,9 @@ void
 replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
                     bool sync, char *scratch)
 {
-  if (replacement->given_up)
+  bool go_on = replacement->in_place ? decide (replacement, REPLACEMENT_PLACED)
+                                     : replacement->fate != REPLACEMENT_GIVEN_UP;
+  if (replacement->errnum == 0 && !go_on)
     fail (replacement, ECANCELED, "cannot replace");
   if (replacement->errnum != 0)
     return;

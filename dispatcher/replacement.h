@@ -17,6 +17,14 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+/* Decided once, by whoever comes first: the thread that commits, or one that gives up.  */
+enum replacement_fate
+{
+  REPLACEMENT_OPEN,
+  REPLACEMENT_PLACED, /* it is being put in place, or was */
+  REPLACEMENT_GIVEN_UP,
+};
+
 struct replacement
 {
   const char *path; /* borrowed: what the caller called it */
@@ -32,9 +40,9 @@ struct replacement
   char temporary[40]; /* its name in the directory; "": it has none */
   struct spool spool; /* the new content, while in_place */
 
-  atomic_bool given_up; /* set on any thread: nothing is to be put in place any more */
-  int errnum;           /* the first thing that went wrong, 0: nothing */
-  const char *what;     /* was being done: "cannot create a file beside" */
+  atomic_int fate;  /* an enum replacement_fate */
+  int errnum;       /* the first thing that went wrong, 0: nothing */
+  const char *what; /* was being done: "cannot create a file beside" */
 };
 
 enum
@@ -71,6 +79,10 @@ int replacement_open_special (struct replacement *replacement);
    that has worked.  SCRATCH is memory of REPLACEMENT_SCRATCH bytes for this call.  */
 void replacement_commit (struct replacement *replacement, const struct replacement_owner *owner,
                          bool sync, char *scratch);
+
+/* On any thread, even while another one commits: nothing is to be put in place any more.  False: it
+   is too late for that.  */
+bool replacement_give_up (struct replacement *replacement);
 
 /* Give everything back; what was not committed leaves no trace.  */
 void replacement_free (struct replacement *replacement);

@@ -128,7 +128,7 @@ leave (struct writing *writing)
   if (writing->busy)
     {
       if (writing->work.run == commit)
-        writing->replacement.given_up = true;
+        replacement_give_up (&writing->replacement);
       return;
     }
   writing->work.run = give_back;
@@ -144,6 +144,17 @@ abandon (struct request *request)
 {
   if (request->state != NULL)
     leave (request->state);
+}
+
+/* What is being put in place this moment is answered as done, and not as cancelled.  */
+static void
+cancel (struct request *request)
+{
+  struct writing *writing = request->state;
+  if (writing->busy && writing->work.run == commit && !replacement_give_up (&writing->replacement))
+    return;
+  leave (writing);
+  answer_os_error (request, ECANCELED, "cannot finish %s", packet_name (request->packet->id));
 }
 
 /* An error, or 0: all is done.  */
@@ -388,6 +399,7 @@ const struct request_kind write_kind = {
   .protocols = REQUEST_SESSION,
   .handle = handle,
   .abandon = abandon,
+  .cancel = cancel,
   .lasts = request_lasts,
   .input = take_input,
   .input_end = end_input,
