@@ -164,7 +164,6 @@ close_if_written (struct lr_process *process)
       || !sink_is_empty (&process->outputs[1].sink))
     return;
   end_descriptors (process);
-  loop_clear_timer (&process->timer);
   note (process, LR_PROCESS_CLOSED);
 }
 
@@ -201,6 +200,8 @@ take_packet (void *owner, const struct packet *packet, bool final)
       break;
     case PACKET_CLOSED:
       process->closed = true;
+      /* It was in time, however long writing what it has said may take.  */
+      loop_clear_timer (&process->timer);
       /* What was cut off has no end of its own.  */
       process->outputs[0].ended = process->outputs[1].ended = true;
       note (process, LR_PROCESS_OUTPUT | LR_PROCESS_ERROR);

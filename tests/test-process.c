@@ -1227,6 +1227,41 @@ TEST_AS_SELF (attached, to_a_pipe_whose_reader_stops_for_a_while)
   close (out[0]);
 }
 
+/* The time limit is the command's, not that of who reads what it has written.  */
+TEST_AS_SELF (attached, to_a_pipe_that_is_read_long_after_the_time_limit)
+{
+  enum
+  {
+    SIZE = 200000, /* bytes: more than a pipe, less than a window */
+    LIMIT = 2000,  /* milliseconds */
+    GRACE = 7000,  /* that the far side has, to say that the command has ended */
+  };
+  struct lr_error error;
+  int out[2];
+  size_t got = 0;
+  char buffer[4096];
+  cr_assert_eq (pipe2 (out, O_CLOEXEC), 0);
+  lr_process *process =
+      spawn (connection,
+             SPAWN (.command = WORDS ("head", "-c", "200000", "/dev/zero"), .timeout_ms = LIMIT,
+                    .attach = LR_ATTACH_OUTPUT, .descriptors[1] = out[1]));
+  close (out[1]);
+  cr_expect_eq (lr_process_wait (process, LIMIT + GRACE + 500, NULL, &error), -1);
+  cr_expect_eq (lr_process_get_status (process, NULL, &error), 0, "%s", error.message);
+  fcntl (out[0], F_SETFL, O_NONBLOCK);
+  for (int64_t since = now_ms (); got < SIZE;)
+    {
+      ssize_t here = read (out[0], buffer, sizeof buffer);
+      cr_assert_neq (here, 0, "it ended after %zu bytes", got);
+      if (here < 0)
+        lr_process_wait (process, 1, NULL, &error);
+      got += here > 0 ? (size_t) here : 0;
+      cr_assert_lt (now_ms () - since, 20000);
+    }
+  expect_end (process, 0);
+  close (out[0]);
+}
+
 TEST_AS_BOTH (attached, to_something_that_nobody_reads_any_more)
 {
   struct lr_error error;
