@@ -794,7 +794,7 @@ connection_start_call (struct lr_call *call, struct completion *completion)
     call->id = ++connection->last_id;
   list_call (connection, call);
   if (call->timeout != 0)
-    loop_set_timer (connection->loop, &call->timer, loop_later (call->timeout + call->patience),
+    loop_set_timer (connection->loop, &call->timer, loop_later_with (call->timeout, call->patience),
                     call_is_late, call);
   if (connection->phase == PHASE_OPEN || connection->phase == PHASE_BROKEN)
     start_call (call);

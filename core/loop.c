@@ -77,6 +77,12 @@ loop_later (uint64_t milliseconds)
   return milliseconds > (uint64_t) (INT64_MAX - now) ? INT64_MAX : now + (int64_t) milliseconds;
 }
 
+int64_t
+loop_later_with (uint64_t milliseconds, uint64_t patience)
+{
+  return loop_later (milliseconds < LR_NEVER - patience ? milliseconds + patience : LR_NEVER);
+}
+
 /* ---- waking ---- */
 
 static void

@@ -56,6 +56,9 @@ int64_t loop_roughly_now (void);
 /* NOW and MILLISECONDS later; far away if that is LR_NEVER.  */
 int64_t loop_later (uint64_t milliseconds);
 
+/* The same, and PATIENCE milliseconds later still.  */
+int64_t loop_later_with (uint64_t milliseconds, uint64_t patience);
+
 /* Something to call once, soon.  All zero is one that is not queued.  */
 struct loop_call
 {

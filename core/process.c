@@ -442,10 +442,7 @@ start (struct lr_process *process, lr_connection *connection, const struct lr_sp
     {
       process->timeout = args->timeout_ms;
       loop_set_timer (process->loop, &process->timer,
-                      loop_later (args->timeout_ms < LR_NEVER - COMMAND_PATIENCE
-                                      ? args->timeout_ms + COMMAND_PATIENCE
-                                      : LR_NEVER),
-                      is_late, process);
+                      loop_later_with (args->timeout_ms, COMMAND_PATIENCE), is_late, process);
     }
   return open_channel (process, args, error);
 }

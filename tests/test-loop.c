@@ -950,6 +950,13 @@ TEST_ON_LOOP (timeouts, that_are_not_reached_change_nothing)
   dispatch_until (loop, &answer);
   expect_success (&answer, "for ever");
   lr_free (answer.result);
+  /* With what the far side has to end the command in, it is more than can be counted.  */
+  args.timeout_ms = LR_NEVER - 6999;
+  args.command = WORDS ("sleep", "0.3");
+  submit (connection, LR_OPERATION_RUN, &args, &answer);
+  dispatch_until (loop, &answer);
+  expect_success (&answer, "almost for ever");
+  lr_free (answer.result);
   args.timeout_ms = 100;
   args.command = WORDS ("true");
   submit (connection, LR_OPERATION_RUN, &args, &answer);
