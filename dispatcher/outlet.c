@@ -181,6 +181,13 @@ send_one (void)
     outlet->ready = true;
   if (got > 0 && !dropped)
     send_data (outlet, buffer, (uint32_t) got);
+  if (got > 0 && outlet->credit == 0 && !credit_ended)
+    {
+      got = outlet->produce (outlet->context, NULL, 0);
+      if (got == OUTLET_GONE)
+        return;
+      outlet->ready = got != OUTLET_LATER;
+    }
   enqueue (outlet);
 }
 

@@ -28,7 +28,8 @@ struct outlet
   uint32_t channel, stream;
   uint32_t credit; /* bytes that the client takes */
 
-  /* Store up to SIZE bytes in BUFFER; their number, at least 1, or one of the above.  */
+  /* Store up to SIZE bytes in BUFFER; their number, at least 1, or one of the above.  With a SIZE
+     of 0 it is only asked whether there are any more, since the end needs no credit.  */
   long (*produce) (void *context, char *buffer, size_t size);
   void *context;
 

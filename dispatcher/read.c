@@ -166,9 +166,11 @@ static void
 ready (void *context, short events)
 {
   struct reading *reading = context;
-  (void) events;
   loop_set_events (&reading->watch, WATCH_NOTHING);
-  outlet_ready (reading->outlet);
+  if (events == POLLHUP)
+    answer_reading (reading, 0);
+  else
+    outlet_ready (reading->outlet);
 }
 
 /* False: answered.  */
@@ -197,7 +199,7 @@ slice_read (struct work *work)
     leave (reading);
   else if (reading->errnum == EAGAIN)
     wait_for_file (reading);
-  else if (reading->errnum != 0)
+  else if (reading->errnum != 0 || (reading->at_end && reading->have == 0))
     answer_reading (reading, reading->errnum);
   else
     outlet_ready (reading->outlet);
@@ -229,6 +231,8 @@ produce_slice (struct reading *reading, char *buffer, size_t size)
       begin_slice (reading);
       return OUTLET_LATER;
     }
+  if (size == 0)
+    return OUTLET_AGAIN;
   if (size > have)
     size = have;
   if (size > reading->left)
@@ -239,6 +243,21 @@ produce_slice (struct reading *reading, char *buffer, size_t size)
   if (size == have)
     begin_slice (reading);
   return (long) size;
+}
+
+/* Whether a file that is read in the loop has more, without credit for it.  */
+static long
+look_for_end (struct reading *reading)
+{
+  char byte;
+  if (!S_ISREG (reading->info.st_mode))
+    return wait_for_file (reading) ? OUTLET_LATER : OUTLET_GONE;
+  /* What is wrong with it shows when it is read.  */
+  off_t here = lseek (reading->file, 0, SEEK_CUR);
+  if (here < 0 || pread (reading->file, &byte, 1, here) != 0)
+    return OUTLET_AGAIN;
+  answer_reading (reading, 0);
+  return OUTLET_GONE;
 }
 
 static long
@@ -253,6 +272,8 @@ produce (void *context, char *buffer, size_t size)
     }
   if (reading->slow)
     return produce_slice (reading, buffer, size);
+  if (size == 0)
+    return look_for_end (reading);
   ssize_t got = read_file (reading, buffer, wanted < size ? (size_t) wanted : size);
   if (got < 0 && errno == EAGAIN)
     return wait_for_file (reading) ? OUTLET_LATER : OUTLET_GONE;

@@ -165,20 +165,29 @@ is_at_end (const struct drain *drain)
   return poll (&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) == 0;
 }
 
+static bool
+has_more (const struct drain *drain)
+{
+  struct pollfd poll_fd = { .fd = drain->watch.fd, .events = POLLIN };
+  return poll (&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) != 0;
+}
+
 /* From here on only what it has now.  */
 static void
 cut_drain (struct drain *drain)
 {
-  int left = TERMINAL_LEFT;
+  int left = 0;
   if (drain->watch.fd < 0 || drain->cut)
     return;
-  if (!drain->spawn->terminal && ioctl (drain->watch.fd, FIONREAD, &left) != 0)
+  if (drain->spawn->terminal)
+    left = has_more (drain) ? TERMINAL_LEFT : 0;
+  else if (ioctl (drain->watch.fd, FIONREAD, &left) != 0)
     left = 0;
   drain->cut = true;
   drain->left = (size_t) left;
   loop_set_events (&drain->watch, WATCH_NOTHING);
   if (left == 0)
-    end_drain (drain, is_at_end (drain));
+    end_drain (drain, drain->spawn->terminal || is_at_end (drain));
   else
     outlet_ready (drain->outlet);
 }
@@ -273,6 +282,16 @@ output_ready (void *context, short events)
     produce_end (drain, true);
 }
 
+/* Whether there is more, without credit for it.  */
+static long
+look_for_end (struct drain *drain)
+{
+  if (drain->cut)
+    return drain->spawn->terminal && !has_more (drain) ? produce_end (drain, true) : OUTLET_AGAIN;
+  loop_set_events (&drain->watch, POLLIN);
+  return OUTLET_LATER;
+}
+
 static long
 produce (void *context, char *buffer, size_t size)
 {
@@ -281,6 +300,8 @@ produce (void *context, char *buffer, size_t size)
     return OUTLET_LATER;
   if (drain->cut && drain->left == 0)
     return produce_end (drain, drain->spawn->terminal || is_at_end (drain));
+  if (size == 0)
+    return look_for_end (drain);
   if (drain->cut && drain->left < size)
     size = drain->left;
   ssize_t got = read (drain->watch.fd, buffer, size);

@@ -815,6 +815,32 @@ def output_waits_for_credit_and_holds_up_nothing_else(bench):
 
 
 @check
+def the_end_needs_no_credit(bench):
+    session = bench.session
+    content = os.urandom(WINDOW)
+    path = bench.file("window", content)
+    file = read_file(session, path)
+    part = read_file(session, "/dev/zero", 0, WINDOW)
+    command = spawn(session, "cat", path)
+    both = shell(session, 'cat "$1" >&2; cat "$1"', path)
+    lingering = shell(session, '(read x < "$2") & cat "$1"', path, bench.gate().path, linger=0)
+    shown = terminal(session, f"head -c {WINDOW} /dev/zero")
+    fifo = read_file(session, bench.gate("fifo").path)
+    writer = shell(session, 'exec cat "$1" > "$2"', path, bench.path("fifo"))
+    for channel in [file, part, command, both, lingering, shown, fifo]:
+        channel.generous = False
+    expect_content(file, content)
+    expect_content(part, bytes(WINDOW))
+    expect_completed(command, 0, content)
+    expect_completed(both, 0, content, content)
+    expect_exited(lingering)
+    assert lingering.received[1] == WINDOW, lingering.received
+    expect_completed(shown, 0, bytes(WINDOW))
+    expect_content(fifo, content)
+    expect_completed(writer)
+
+
+@check
 def endless_streams_take_turns_and_leave_room_for_answers(bench):
     session = bench.session
     streams = [read_file(session, "/dev/zero"), spawn(session, "cat", "/dev/zero"),
