@@ -28,15 +28,6 @@ enum sink_mode
   SINK_PROMISED, /* only what poll promises can be written without waiting */
 };
 
-static void
-close_watch (struct loop_watch *watch)
-{
-  loop_unwatch (watch);
-  if (watch->fd >= 0)
-    close (watch->fd);
-  watch->fd = -1;
-}
-
 /* A copy, because the same descriptor may be given twice, and be closed meanwhile.  Returns an
    errno.  */
 static int
@@ -75,7 +66,7 @@ void
 source_end (struct source *source)
 {
   if (source->ready != NULL)
-    close_watch (&source->watch);
+    loop_close (&source->watch);
   source->ready = NULL;
 }
 
@@ -226,7 +217,7 @@ void
 sink_end (struct sink *sink)
 {
   if (sink->took != NULL)
-    close_watch (&sink->watch);
+    loop_close (&sink->watch);
   sink->took = NULL;
   free (sink->data);
   sink->data = NULL;

@@ -161,6 +161,15 @@ loop_unwatch (struct loop_watch *watch)
   watch->loop = NULL;
 }
 
+void
+loop_close (struct loop_watch *watch)
+{
+  loop_unwatch (watch);
+  if (watch->fd >= 0)
+    close (watch->fd);
+  watch->fd = -1;
+}
+
 /* ---- making and freeing ---- */
 
 static void

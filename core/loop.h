@@ -32,6 +32,9 @@ int loop_watch (lr_loop *loop, struct loop_watch *watch, int fd,
 void loop_set_events (struct loop_watch *watch, uint32_t events);
 void loop_unwatch (struct loop_watch *watch);
 
+/* The same, and close its descriptor, if it has one.  */
+void loop_close (struct loop_watch *watch);
+
 /* A point in time.  All zero is one that is not set.  */
 struct loop_timer
 {

@@ -118,15 +118,6 @@ static void drain_error (void *context, uint32_t events);
 static void output_ready (void *context, uint32_t events);
 static void input_ready (void *context, uint32_t events);
 
-static void
-close_watch (struct loop_watch *watch)
-{
-  loop_unwatch (watch);
-  if (watch->fd >= 0)
-    close (watch->fd);
-  watch->fd = -1;
-}
-
 /* Our ends of the pipes join the loop.  Returns an errno.  */
 static int
 watch_pipes (struct transport *transport, const struct pipes *pipes)
@@ -197,7 +188,7 @@ transport_want_write (struct transport *transport, bool wanted)
 void
 transport_close_input (struct transport *transport)
 {
-  close_watch (&transport->input);
+  loop_close (&transport->input);
 }
 
 static void
@@ -233,7 +224,7 @@ drain_error (void *context, uint32_t events)
         keep_tail (transport, buffer, (size_t) got);
     }
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-    close_watch (&transport->error);
+    loop_close (&transport->error);
 }
 
 static void
@@ -272,7 +263,7 @@ transport_read (struct transport *transport, char *buffer, size_t size)
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return 0;
   int errnum = got == 0 ? 0 : errno;
-  close_watch (&transport->output);
+  loop_close (&transport->output);
   errno = errnum;
   return -1;
 }
@@ -388,8 +379,8 @@ void
 transport_free (struct transport *transport)
 {
   loop_clear_timer (&transport->timer);
-  close_watch (&transport->input);
-  close_watch (&transport->output);
-  close_watch (&transport->error);
-  close_watch (&transport->handle);
+  loop_close (&transport->input);
+  loop_close (&transport->output);
+  loop_close (&transport->error);
+  loop_close (&transport->handle);
 }
