@@ -184,14 +184,12 @@ sink_ready (void *context, uint32_t events)
 {
   struct sink *sink = context;
   (void) events;
-  size_t done = write_some (sink, sink->data + sink->start, sink->end - sink->start);
-  sink->start += done;
-  if (sink->start == sink->end)
+  size_t done = write_some (sink, buffer_bytes (&sink->kept), buffer_size (&sink->kept));
+  buffer_take (&sink->kept, done);
+  if (sink_is_empty (sink))
     {
       loop_set_events (&sink->watch, 0);
-      free (sink->data);
-      sink->data = NULL;
-      sink->start = sink->end = sink->allocated = 0;
+      buffer_free (&sink->kept);
     }
   if (done > 0)
     sink->took (sink->context, sink->errnum != 0 ? 0 : done);
@@ -219,50 +217,23 @@ sink_end (struct sink *sink)
   if (sink->took != NULL)
     loop_close (&sink->watch);
   sink->took = NULL;
-  free (sink->data);
-  sink->data = NULL;
+  buffer_free (&sink->kept);
 }
 
 bool
 sink_is_empty (const struct sink *sink)
 {
-  return sink->start == sink->end;
-}
-
-/* Keep bytes; false without memory.  */
-static bool
-keep (struct sink *sink, const char *data, size_t size)
-{
-  if (sink->start > 0 && sink->allocated - sink->end < size)
-    {
-      memmove (sink->data, sink->data + sink->start, sink->end - sink->start);
-      sink->end -= sink->start;
-      sink->start = 0;
-    }
-  if (sink->allocated - sink->end < size)
-    {
-      size_t room = sink->allocated == 0 ? 65536 : sink->allocated;
-      while (room - sink->end < size)
-        room *= 2;
-      char *grown = realloc (sink->data, room);
-      if (grown == NULL)
-        return false;
-      sink->data = grown;
-      sink->allocated = room;
-    }
-  memcpy (sink->data + sink->end, data, size);
-  sink->end += size;
-  return true;
+  return buffer_size (&sink->kept) == 0;
 }
 
 void
 sink_write (struct sink *sink, const char *data, size_t size)
 {
   size_t done = sink_is_empty (sink) ? write_some (sink, data, size) : 0;
-  if (done < size && !keep (sink, data + done, size - done))
+  if (done < size && !buffer_add (&sink->kept, data + done, size - done))
     {
       sink->errnum = ENOMEM;
-      sink->start = sink->end = 0;
+      buffer_free (&sink->kept);
     }
   if (!sink_is_empty (sink))
     loop_set_events (&sink->watch, EPOLLOUT);

@@ -8,6 +8,7 @@
 #ifndef CORE_DESCRIPTOR_H
 #define CORE_DESCRIPTOR_H
 
+#include "core/buffer.h"
 #include "core/loop.h"
 
 #include <stddef.h>
@@ -37,9 +38,8 @@ struct sink
 {
   struct loop_watch watch;
   int mode;
-  int errnum; /* why it can't be written any more: the rest is dropped */
-  char *data; /* owned: what it has not taken yet */
-  size_t start, end, allocated;
+  int errnum;         /* why it can't be written any more: the rest is dropped */
+  struct buffer kept; /* what it has not taken yet */
   void (*took) (void *context, size_t size); /* and 0: it can't be written */
   void *context;
 };

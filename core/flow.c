@@ -62,47 +62,26 @@ add_to_file (struct flow *flow, const char *data, size_t size)
   return 0;
 }
 
-/* Room for SIZE more bytes in memory.  */
-static bool
-make_room (struct flow *flow, size_t size)
-{
-  if (flow->start == flow->end)
-    flow->start = flow->end = 0;
-  if (flow->allocated - flow->end < size && flow->start > 0)
-    {
-      memmove (flow->data, flow->data + flow->start, flow->end - flow->start);
-      flow->end -= flow->start;
-      flow->start = 0;
-    }
-  if (flow->allocated - flow->end >= size)
-    return true;
-  size_t room = flow->allocated == 0 ? 4096 : flow->allocated;
-  while (room - flow->end < size)
-    room *= 2;
-  char *grown = realloc (flow->data, room);
-  if (grown == NULL)
-    return false;
-  flow->data = grown;
-  flow->allocated = room;
-  return true;
-}
-
 int
 flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size_t *credit)
 {
   *credit = 0;
-  if (flow->file != 0 || (may_spill && flow->end - flow->start + size > MEMORY_LIMIT))
+  if (flow->file != 0 || (may_spill && buffer_size (&flow->memory) + size > MEMORY_LIMIT))
     {
       *credit = may_spill ? size : 0;
       flow->owed += size - *credit;
       return add_to_file (flow, data, size);
     }
-  if (!make_room (flow, size))
+  if (!buffer_add (&flow->memory, data, size))
     return ENOMEM;
-  memcpy (flow->data + flow->end, data, size);
-  flow->end += size;
   flow->owed += size;
   return 0;
+}
+
+bool
+flow_is_empty (const struct flow *flow)
+{
+  return buffer_size (&flow->memory) == 0 && flow->file == 0;
 }
 
 size_t
@@ -119,15 +98,15 @@ read_back (struct flow *flow)
 {
   int64_t left = flow->file_end - flow->file_start;
   size_t size = left < READ_SIZE ? (size_t) left : READ_SIZE;
-  if (!make_room (flow, size))
+  if (!buffer_make_room (&flow->memory, size))
     return ENOMEM;
   ssize_t got;
   do
-    got = pread (flow->file, flow->data, size, (off_t) flow->file_start);
+    got = pread (flow->file, flow->memory.data, size, (off_t) flow->file_start);
   while (got < 0 && errno == EINTR);
   if (got <= 0)
     return got < 0 ? errno : EIO;
-  flow->end = (size_t) got;
+  flow->memory.end = (size_t) got;
   flow->file_start += got;
   /* What was read back needs no room any more; where that can't be said, it keeps it.  */
   fallocate (flow->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t) flow->file_start);
@@ -143,17 +122,17 @@ size_t
 flow_peek (struct flow *flow, const char **data, int *errnum)
 {
   *errnum = 0;
-  if (flow->start == flow->end && flow->file != 0)
+  if (buffer_size (&flow->memory) == 0 && flow->file != 0)
     *errnum = read_back (flow);
-  *data = flow->start == flow->end ? "" : flow->data + flow->start;
-  return flow->end - flow->start;
+  *data = buffer_bytes (&flow->memory);
+  return buffer_size (&flow->memory);
 }
 
 size_t
 flow_take (struct flow *flow, size_t size)
 {
   size_t credit = size < flow->owed ? size : flow->owed;
-  flow->start += size;
+  buffer_take (&flow->memory, size);
   flow->owed -= credit;
   return credit;
 }
@@ -163,6 +142,6 @@ flow_free (struct flow *flow)
 {
   if (flow->file != 0)
     close (flow->file);
-  free (flow->data);
-  *flow = (struct flow){ .data = NULL };
+  buffer_free (&flow->memory);
+  *flow = (struct flow){ .file = 0 };
 }

@@ -6,6 +6,8 @@
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
+#include "core/buffer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,16 +15,17 @@
 /* All zero is an empty flow.  */
 struct flow
 {
-  char *data; /* owned: the first bytes */
-  size_t start, end, allocated;
-  size_t owed; /* of all, what the sender has no credit for yet */
-  int file;    /* owned: the bytes behind them; 0, which it never is: there are none */
+  struct buffer memory; /* the first bytes */
+  size_t owed;          /* of all, what the sender has no credit for yet */
+  int file;             /* owned: the bytes behind them; 0, which it never is: there are none */
   int64_t file_start, file_end;
 };
 
 /* Add bytes; MAY_SPILL: to the file if they are many.  *CREDIT is for how many of them the sender
    can have credit at once.  0, or an errno.  */
 int flow_add (struct flow *flow, const char *data, size_t size, bool may_spill, size_t *credit);
+
+bool flow_is_empty (const struct flow *flow);
 
 /* Somebody waits: the sender may go on, whatever is there.  Returns for how many bytes credit is
    due.  */

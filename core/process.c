@@ -566,13 +566,13 @@ int
 lr_process_has_ended (lr_process *process, enum lr_stream stream)
 {
   const struct output *output = output_of (process, stream);
-  return output->ended && output->flow.start == output->flow.end && output->flow.file == 0;
+  return output->ended && flow_is_empty (&output->flow);
 }
 
 size_t
 lr_process_offer (lr_process *process, const void *data, size_t size)
 {
-  size_t credit, waiting = process->input.end - process->input.start;
+  size_t credit, waiting = buffer_size (&process->input.memory);
   if (process->input_closed || process->channel == NULL || (process->attach & LR_ATTACH_INPUT) != 0)
     return size;
   size_t taken = INPUT_MAX - waiting < size ? INPUT_MAX - waiting : size;

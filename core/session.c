@@ -16,6 +16,7 @@
 
 #include "core/session.h"
 
+#include "core/buffer.h"
 #include "core/error.h"
 
 #include <errno.h>
@@ -72,13 +73,6 @@ struct queue
   struct session_channel *first, *last;
 };
 
-/* Bytes that wait to be sent.  */
-struct buffer
-{
-  char *data; /* owned */
-  size_t start, end, allocated;
-};
-
 /* The Data being sent.  */
 struct outgoing
 {
@@ -113,7 +107,7 @@ struct session
   unsigned lasting; /* of them */
   uint32_t windows; /* bytes by which windows have grown, together */
 
-  struct buffer control;
+  struct buffer control; /* that waits to be sent */
   struct session_channel *first_sending, *last_sending;
   struct outgoing outgoing;
   bool data_first;        /* in the pieces given last: it was begun before */
@@ -173,7 +167,7 @@ session_free (struct session *session)
         free_channel (channel);
       }
   frame_decoder_free (&session->decoder);
-  free (session->control.data);
+  buffer_free (&session->control);
   free (session->nonce);
   free (session);
 }
@@ -199,33 +193,12 @@ session_noise (const struct session *session, size_t *size)
 
 /* ---- control output ---- */
 
+/* Without memory the connection can't be kept: who sends next will see it.  */
 static void
 append (struct session *session, struct buffer *buffer, const char *data, size_t size)
 {
-  if (buffer->start == buffer->end)
-    buffer->start = buffer->end = 0;
-  if (buffer->allocated - buffer->end < size && buffer->start > 0)
-    {
-      memmove (buffer->data, buffer->data + buffer->start, buffer->end - buffer->start);
-      buffer->end -= buffer->start;
-      buffer->start = 0;
-    }
-  if (buffer->allocated - buffer->end < size)
-    {
-      size_t room = buffer->allocated == 0 ? 256 : buffer->allocated;
-      while (room - buffer->end < size)
-        room *= 2;
-      char *grown = realloc (buffer->data, room);
-      if (grown == NULL)
-        {
-          session->no_memory = true;
-          return;
-        }
-      buffer->data = grown;
-      buffer->allocated = room;
-    }
-  memcpy (buffer->data + buffer->end, data, size);
-  buffer->end += size;
+  if (!buffer_add (buffer, data, size))
+    session->no_memory = true;
 }
 
 static void
@@ -700,12 +673,12 @@ int
 session_output (struct session *session, struct iovec *pieces)
 {
   struct outgoing *outgoing = &session->outgoing;
-  struct buffer *control = &session->control;
+  const struct buffer *control = &session->control;
   int count = 0;
   if (outgoing->size == 0 && session->open)
     choose_data (session);
   session->data_first = outgoing->sent > 0;
-  session->control_offered = control->end - control->start;
+  session->control_offered = buffer_size (control);
   for (int turn = 0; turn < 2; turn++)
     if (outgoing->size > 0 && (turn == 0) == session->data_first)
       {
@@ -716,7 +689,7 @@ session_output (struct session *session, struct iovec *pieces)
         pieces[count++] = (struct iovec){ (char *) outgoing->data + done, outgoing->size - done };
       }
     else if (turn == (session->data_first ? 1 : 0) && session->control_offered > 0)
-      pieces[count++] = (struct iovec){ control->data + control->start, session->control_offered };
+      pieces[count++] = (struct iovec){ (char *) buffer_bytes (control), session->control_offered };
   return count;
 }
 
@@ -752,7 +725,7 @@ session_sent (struct session *session, size_t size, int64_t milliseconds)
   if (session->data_first)
     size = data_sent (session, size);
   size_t taken = size < session->control_offered ? size : session->control_offered;
-  session->control.start += taken;
+  buffer_take (&session->control, taken);
   session->control_offered -= taken;
   size -= taken;
   if (size > 0)

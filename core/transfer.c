@@ -73,7 +73,7 @@ transfer_free (struct transfer *transfer)
   sink_end (&transfer->sink);
   if (transfer->notice.queued)
     loop_remove_notice (connection_loop (transfer->call->connection), &transfer->notice);
-  free (transfer->memory);
+  buffer_free (&transfer->memory);
   free (transfer);
 }
 
@@ -242,42 +242,28 @@ transfer_output_ended (struct transfer *transfer)
 
 /* ---- through memory ---- */
 
-static bool
-make_room (struct transfer *transfer)
-{
-  if (transfer->memory_allocated - transfer->memory_size >= READ_SIZE)
-    return true;
-  size_t room =
-      transfer->memory_allocated == 0 ? (size_t) 4 * READ_SIZE : transfer->memory_allocated * 2;
-  char *grown = realloc (transfer->memory, room);
-  if (grown == NULL)
-    return false;
-  transfer->memory = grown;
-  transfer->memory_allocated = room;
-  return true;
-}
-
 void
 transfer_read_wholly (struct transfer *transfer, void (*read_wholly) (struct lr_call *call))
 {
   struct lr_call *call = transfer->call;
+  struct buffer *memory = &transfer->memory;
   long got = 1;
   transfer->read_wholly = read_wholly;
   while (got > 0)
     {
-      if (transfer->memory_size >> MEMORY_BITS > 0)
+      if (buffer_size (memory) >> MEMORY_BITS > 0)
         {
           fail_descriptor (transfer, EFBIG);
           return;
         }
-      if (!make_room (transfer))
+      if (!buffer_make_room (memory, READ_SIZE))
         {
           fail_descriptor (transfer, ENOMEM);
           return;
         }
-      got = source_read (&transfer->source, transfer->memory + transfer->memory_size, READ_SIZE);
+      got = source_read (&transfer->source, memory->data + memory->end, READ_SIZE);
       if (got > 0)
-        transfer->memory_size += (size_t) got;
+        memory->end += (size_t) got;
     }
   if (got == 0)
     return;
@@ -286,8 +272,8 @@ transfer_read_wholly (struct transfer *transfer, void (*read_wholly) (struct lr_
       fail_descriptor (transfer, transfer->source.errnum);
       return;
     }
-  transfer->done = transfer->memory_size;
-  call->input = (struct lr_bytes){ transfer->memory, transfer->memory_size };
+  transfer->done = buffer_size (memory);
+  call->input = (struct lr_bytes){ buffer_bytes (memory), buffer_size (memory) };
   read_wholly (call);
 }
 

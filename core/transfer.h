@@ -34,8 +34,7 @@ struct transfer
     int64_t mtime;
   } file;
 
-  char *memory; /* owned: all that was read, where the provider wants it whole */
-  size_t memory_size, memory_allocated;
+  struct buffer memory; /* all that was read, where the provider wants it whole */
   void (*read_wholly) (struct lr_call *call); /* once it is */
 
   lr_progress *progress; /* NULL: nobody wants to know */
