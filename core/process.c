@@ -596,13 +596,19 @@ lr_process_close_input (lr_process *process)
   connection_flush_soon (process->connection);
 }
 
-static void
-send (struct lr_process *process, const struct packet *packet)
+static int
+send (struct lr_process *process, const struct packet *packet, struct lr_error *error)
 {
   if (process->channel == NULL || (process->status.events & LR_PROCESS_EXITED) != 0)
-    return;
-  session_send (process->channel, packet);
+    return 0;
+  bool sent = session_send (process->channel, packet);
   connection_flush_soon (process->connection);
+  if (sent)
+    return 0;
+  error_set_errno (error, LR_ERROR_REMOTE_OS, EAGAIN, "%s: too much waits to be sent already",
+                   connection_host (process->connection));
+  connection_blame (process->connection, error);
+  return -1;
 }
 
 int
@@ -614,8 +620,7 @@ lr_process_signal (lr_process *process, int signal, struct lr_error *error)
   if (signal < 1 || signal > 64)
     return error_set_field (error, "signal", "%d is no signal's number", signal);
   packet.signal.number = (uint32_t) signal;
-  send (process, &packet);
-  return 0;
+  return send (process, &packet, error);
 }
 
 int
@@ -628,8 +633,7 @@ lr_process_resize (lr_process *process, uint32_t rows, uint32_t columns, struct 
     return error_set_field (error, "term", "%s has no terminal", process->name);
   packet.resize.rows = rows;
   packet.resize.columns = columns;
-  send (process, &packet);
-  return 0;
+  return send (process, &packet, error);
 }
 
 /* ---- waiting ---- */

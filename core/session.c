@@ -32,6 +32,7 @@ enum
   NUMBERS_KEPT = 1 << 24,  /* for what waits when they come to their end */
   NOISE_MAX = 1 << 20,     /* bytes before the banner */
   LINE_MAX_SIZE = 4096,    /* bytes of the noise's end that are looked at and kept */
+  CONTROL_MAX = 1 << 20,   /* bytes that wait, behind which nothing comes that could be left out */
   WINDOW_MAX = 4 << 20,    /* bytes that one stream's window grows to, and all of them together */
   DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
   TOO_SLOW = 50,           /* milliseconds that one Data may take */
@@ -389,13 +390,24 @@ keep_request (void *context, const char *data, uint64_t size)
   channel->request_size = buffer.end;
 }
 
-void
-session_send (struct session_channel *channel, const struct packet *packet)
+static void
+send_packet (struct session_channel *channel, const struct packet *packet)
 {
   if (channel->number != 0)
     send_control (channel->session, channel->number, packet);
   else
     frame_encode (0, packet, keep_request, channel);
+}
+
+bool
+session_send (struct session_channel *channel, const struct packet *packet)
+{
+  size_t waiting =
+      channel->number != 0 ? buffer_size (&channel->session->control) : channel->request_size;
+  if (waiting > CONTROL_MAX)
+    return false;
+  send_packet (channel, packet);
+  return true;
 }
 
 void
@@ -535,7 +547,7 @@ session_abandon (struct session_channel *channel)
   stop_sending (channel);
   give_windows_back (channel);
   channel->owner = NULL;
-  session_send (channel, &(struct packet){ .id = PACKET_CANCEL });
+  send_packet (channel, &(struct packet){ .id = PACKET_CANCEL });
   /* What came and was not consumed has nobody left to consume it.  */
   for (uint32_t i = 1; i < FRAME_STREAM_COUNT; i++)
     {
@@ -600,7 +612,7 @@ session_consume (struct session_channel *channel, uint32_t index, size_t size)
   struct packet packet = { .id = PACKET_WINDOW };
   packet.window.stream = index;
   packet.window.credit = stream->credit - before;
-  session_send (channel, &packet);
+  send_packet (channel, &packet);
 }
 
 /* ---- data output ---- */
@@ -628,7 +640,7 @@ end_input (struct session_channel *channel)
   struct packet packet = { .id = PACKET_EOF };
   packet.eof.stream = FRAME_STREAM_INPUT;
   channel->streams[FRAME_STREAM_INPUT].ended = true;
-  session_send (channel, &packet);
+  send_packet (channel, &packet);
 }
 
 /* Make a Data from what CHANNEL has; false: it has none now.  Asking it for input may abandon it.

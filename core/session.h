@@ -75,8 +75,9 @@ void session_abandon (struct session_channel *channel);
 void session_hold (struct session *session);
 void session_release (struct session *session);
 
-/* Send PACKET, a Signal or Resize, on CHANNEL, behind its request.  */
-void session_send (struct session_channel *channel, const struct packet *packet);
+/* Send PACKET, a Signal or Resize, on CHANNEL, behind its request.  False: too much waits to be
+   sent already, and PACKET will not be.  */
+bool session_send (struct session_channel *channel, const struct packet *packet);
 
 /* SIZE bytes of what came on STREAM are done with.  */
 void session_consume (struct session_channel *channel, uint32_t stream, size_t size);

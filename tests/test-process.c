@@ -500,6 +500,39 @@ TEST_AS_BOTH (ending, by_signals)
   lr_process_free (process);
 }
 
+/* Nothing bounds how often a program may signal: what a far side doesn't take must not pile up.  */
+TEST_AS_SELF (ending, by_signals_is_refused_when_too_many_wait)
+{
+  enum
+  {
+    MOST = 1000000, /* far more than fit into the pipe and 1 MiB */
+  };
+  struct lr_error error;
+  int signals = 0, sizes = 0;
+  lr_process *process = spawn (
+      connection, SPAWN (.command = WORDS ("cat"), .term = "dumb", .rows = 20, .columns = 80));
+  write_text (process, "ready\n");
+  read_line (process, LR_STDOUT);
+  pid_t dispatcher = dispatcher_of (connection);
+  kill (dispatcher, SIGSTOP);
+  while (signals < MOST && lr_process_signal (process, SIGWINCH, &error) == 0)
+    signals++;
+  cr_expect_lt (signals, MOST, "any number of signals is taken");
+  cr_expect_gt (signals, 1000);
+  cr_expect_eq (error.kind, LR_ERROR_REMOTE_OS, "%s", error.message);
+  cr_expect_eq (error.errnum, EAGAIN);
+  while (sizes < MOST && lr_process_resize (process, 30, 90, &error) == 0)
+    sizes++;
+  cr_expect_lt (sizes, 10, "%d sizes are taken", sizes);
+  cr_expect_eq (error.errnum, EAGAIN);
+  kill (dispatcher, SIGCONT);
+  /* It is a matter of time alone.  */
+  cr_expect_eq (lr_ping (connection, &error), 0, "%s", error.message);
+  cr_expect_eq (lr_process_resize (process, 30, 90, &error), 0, "%s", error.message);
+  cr_expect_eq (lr_process_signal (process, SIGKILL, &error), 0, "%s", error.message);
+  expect_end (process, -SIGKILL);
+}
+
 TEST_AS_BOTH (ending, by_its_time_limit)
 {
   int64_t since = now_ms ();

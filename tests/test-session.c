@@ -837,6 +837,27 @@ Test (session, tells_a_whole_process)
   expect_sent ("");
 }
 
+/* What is kept for a request that waits is bounded as what waits to be written.  */
+Test (session, refuses_signals_behind_too_many)
+{
+  const struct packet signal = { .id = PACKET_SIGNAL, .signal.number = 28 };
+  for (int opened = 0; opened < 2; opened++)
+    {
+      struct owner a = { .name = "a" };
+      size_t taken = 0;
+      if (opened)
+        give_banner ();
+      open_channel (&running, &a);
+      while (taken < 200 * KIB && session_send (a.channel, &signal))
+        taken++;
+      cr_expect_lt (taken, 70 * KIB, "%zu signals are taken", taken);
+      cr_expect_gt (taken, 60 * KIB, "%zu signals are taken", taken);
+      /* A Cancel has its place all the same.  */
+      abandon (&a);
+      restart ();
+    }
+}
+
 /* ---- numbers and turns ---- */
 
 Test (session, numbers_only_grow_on_the_wire)

@@ -714,10 +714,12 @@ int lr_process_write (lr_process *process, const void *data, size_t size, struct
 void lr_process_close_input (lr_process *process);
 
 /* Send SIGNAL, a number of the far side's, to the process group; nothing once it has ended.
-   Errors: INVALID_VALUE (`signal`).  */
+   Errors: INVALID_VALUE (`signal`); REMOTE_OS (EAGAIN), more than 1 MiB waits to be sent
+   already.  */
 int lr_process_signal (lr_process *process, int signal, struct lr_error *error);
 
-/* The terminal has another size.  Errors: INVALID_VALUE (`term`), it has no terminal.  */
+/* The terminal has another size.  Errors: INVALID_VALUE (`term`), it has no terminal; REMOTE_OS
+   (EAGAIN), as above.  */
 int lr_process_resize (lr_process *process, uint32_t rows, uint32_t columns,
                        struct lr_error *error);
 
