@@ -701,6 +701,9 @@ lr_process_read (lr_process *process, enum lr_stream stream, void *buffer, size_
     return -1;
   if (stream != LR_STDOUT && stream != LR_STDERR)
     return error_set_field (error, "stream", "%d is no output", (int) stream);
+  /* None is what the end is told by.  */
+  if (size == 0)
+    return error_set_field (error, "size", "there is no room for a byte");
   for (;;)
     {
       size_t have = lr_process_peek (process, stream, &data);

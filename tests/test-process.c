@@ -275,6 +275,12 @@ TEST_AS_SELF (waiting, refuses_what_makes_no_sense)
   cr_expect_eq (lr_process_read (process, (enum lr_stream) 3, &byte, 1, &got, &error), -1);
   cr_expect_str_eq (error.field, "stream");
   cr_expect_eq (got, 0);
+  /* It would look like the end.  */
+  write_text (process, "x\n");
+  cr_expect_eq (lr_process_read (process, LR_STDOUT, &byte, 0, &got, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_INVALID_VALUE);
+  cr_expect_str_eq (error.field, "size");
+  cr_expect_str_eq (read_line (process, LR_STDOUT), "x\n");
   cr_expect_eq (lr_process_signal (process, 0, &error), -1);
   cr_expect_str_eq (error.field, "signal");
   cr_expect_eq (lr_process_signal (process, 65, &error), -1);

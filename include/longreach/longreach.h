@@ -702,8 +702,8 @@ int lr_process_has_ended (lr_process *process, enum lr_stream stream);
 size_t lr_process_offer (lr_process *process, const void *data, size_t size);
 
 /* Waiting: read at least one byte, up to SIZE, or none at the end; *GOT is how many.  What comes on
-   the other output meanwhile is kept, in a file if it is long.  Errors: as
-   lr_process_get_status.  */
+   the other output meanwhile is kept, in a file if it is long.  Errors: as lr_process_get_status;
+   INVALID_VALUE (`stream`, `size`: 0 is no room for a byte).  */
 int lr_process_read (lr_process *process, enum lr_stream stream, void *buffer, size_t size,
                      size_t *got, struct lr_error *error);
 
