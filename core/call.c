@@ -84,6 +84,8 @@ call_name (const struct lr_call *call)
 void
 call_free (struct lr_call *call)
 {
+  if (call == NULL)
+    return;
   for (size_t i = 0; i < sizeof call->outputs / sizeof call->outputs[0]; i++)
     free (call->outputs[i].data);
   loop_clear_timer (&call->timer);

@@ -114,7 +114,8 @@ struct lr_call *call_new (lr_connection *connection, enum operation operation, s
 /* What it is called in errors.  */
 const char *call_name (const struct lr_call *call);
 
-/* Free the call, which nobody uses any more, and its answer if that was not taken.  */
+/* Free the call, which nobody uses any more, and its answer if that was not taken.  NULL is
+   allowed.  */
 void call_free (struct lr_call *call);
 
 /* Give the caller, if it is still there, the answer.  */

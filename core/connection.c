@@ -890,7 +890,7 @@ call_connector (lr_connection *connection, enum operation operation, lr_callback
   struct lr_error error;
   if (call == NULL || completion == NULL)
     {
-      free (call);
+      call_free (call);
       free (completion);
       error_no_memory (&error);
       callback (connection, -1, NULL, &error);
@@ -988,7 +988,7 @@ begin_plain (lr_connection *connection, struct lr_error *error)
   struct completion *completion = completion_new (connection->loop, plain_has_answered, connection);
   if (call == NULL || completion == NULL)
     {
-      free (call);
+      call_free (call);
       free (completion);
       return error_no_memory (error);
     }
