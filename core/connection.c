@@ -1,10 +1,7 @@
-/* A connection goes through these phases, and never back:
-
-   - PHASE_OPENING: calls are kept until it is open.
-   - PHASE_OPEN.
-   - PHASE_ENDING: its transport is being ended, because something failed or it is being closed;
-   calls wait.
-   - PHASE_BROKEN: the reason is known, and every call fails with it.
+/* A connection goes through its phases in their order, and never back.  While it is opening, calls
+   are kept until it is open.  It is ending while its transport is being ended, because something
+   failed or because it is being closed; calls wait.  It is broken when the reason is known, and
+   then every call fails with that.
 
    It is freed when it is closed, its transport has ended, and no function of its connector is under
    way.  Nothing here waits.

@@ -7,8 +7,9 @@
    - Control packets never wait for windows, and for no more than the one Data that is being sent.
    - A channel that its owner has abandoned goes on consuming what comes, so that the far side can
      always come to its final packet.
-   - What is waiting for its turn (waiting) needs nothing but that others end: channels that may
-   last for ever can't take all the places (PLACES_KEPT).
+   - What waits for its turn needs nothing but that others end.
+
+   Others do end: channels that may last for ever never have all the places (PLACES_KEPT).
 
    What holds of numbers: a channel gets its number when its request is sent, so numbers only grow
    on the wire; 0 means not sent yet.  The far side's credit for stream N is streams[N].credit: what
