@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 enum
 {
   EVENTS_MAX = 64, /* taken from the kernel at a time */
+  POLL_STEP = 10,  /* milliseconds between two looks at what epoll has no room for */
 };
 
 struct call_queue
@@ -39,7 +41,7 @@ struct lr_loop
 
   struct epoll_event events[EVENTS_MAX]; /* what is being delivered */
   int event_count;
-  struct loop_watch *always; /* watches that epoll refuses */
+  struct loop_watch *refused; /* watches that epoll doesn't have: always ready, or polled */
 
   struct loop_timer **heap; /* the soonest first */
   size_t timer_count, timer_allocated;
@@ -103,6 +105,46 @@ lr_loop_wake (lr_loop *loop)
 
 /* ---- watches ---- */
 
+static void
+join_refused (struct loop_watch *watch)
+{
+  watch->next = watch->loop->refused;
+  watch->loop->refused = watch;
+}
+
+static void
+leave_refused (struct loop_watch *watch)
+{
+  struct loop_watch **place = &watch->loop->refused;
+  while (*place != watch)
+    place = &(*place)->next;
+  *place = watch->next;
+}
+
+/* Let epoll have what WATCH waits for now, which is something.  */
+static bool
+tell_epoll (struct loop_watch *watch)
+{
+  struct epoll_event event = { .events = watch->events, .data = { .ptr = watch } };
+  int epoll = watch->loop->epoll;
+  return epoll_ctl (epoll, EPOLL_CTL_ADD, watch->fd, &event) == 0
+         || (errno == EEXIST && epoll_ctl (epoll, EPOLL_CTL_MOD, watch->fd, &event) == 0);
+}
+
+/* There may be room by now.  */
+static void
+tell_again (lr_loop *loop)
+{
+  for (struct loop_watch *watch = loop->refused, *next; watch != NULL; watch = next)
+    {
+      next = watch->next;
+      if (!watch->polled || !tell_epoll (watch))
+        continue;
+      watch->polled = false;
+      leave_refused (watch);
+    }
+}
+
 int
 loop_watch (lr_loop *loop, struct loop_watch *watch, int fd,
             void (*ready) (void *context, uint32_t events), void *context)
@@ -119,8 +161,7 @@ loop_watch (lr_loop *loop, struct loop_watch *watch, int fd,
   watch->always = errnum == EPERM;
   if (watch->always)
     {
-      watch->next = loop->always;
-      loop->always = watch;
+      join_refused (watch);
       return 0;
     }
   watch->loop = NULL;
@@ -132,12 +173,16 @@ loop_set_events (struct loop_watch *watch, uint32_t events)
 {
   if (watch->loop == NULL || watch->events == events)
     return;
-  int operation = watch->events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-  struct epoll_event event = { .events = events, .data = { .ptr = watch } };
   watch->events = events;
   if (watch->always)
     return;
-  epoll_ctl (watch->loop->epoll, operation, watch->fd, &event);
+  if (watch->polled)
+    leave_refused (watch);
+  watch->polled = events != 0 && !tell_epoll (watch);
+  if (watch->polled)
+    join_refused (watch);
+  if (events == 0)
+    epoll_ctl (watch->loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
   /* What is no longer wanted is not delivered any more.  */
   for (int i = 0; events == 0 && i < watch->loop->event_count; i++)
     if (watch->loop->events[i].data.ptr == watch)
@@ -151,13 +196,8 @@ loop_unwatch (struct loop_watch *watch)
   if (loop == NULL)
     return;
   loop_set_events (watch, 0);
-  for (struct loop_watch **place = &loop->always; watch->always && *place != NULL;
-       place = &(*place)->next)
-    if (*place == watch)
-      {
-        *place = watch->next;
-        break;
-      }
+  if (watch->always)
+    leave_refused (watch);
   watch->loop = NULL;
 }
 
@@ -429,8 +469,11 @@ static int
 time_to_wait (const lr_loop *loop, uint64_t timeout)
 {
   bool busy = loop->hurried || loop->tasks.first != NULL;
-  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
-    busy = busy || watch->events != 0;
+  for (const struct loop_watch *watch = loop->refused; watch != NULL; watch = watch->next)
+    if (watch->polled)
+      timeout = timeout < POLL_STEP ? timeout : POLL_STEP;
+    else
+      busy = busy || watch->events != 0;
   if (busy)
     return 0;
   return timeout == LR_NEVER ? -1 : timeout > INT_MAX ? INT_MAX : (int) timeout;
@@ -478,20 +521,31 @@ deliver_events (lr_loop *loop)
   loop->event_count = 0;
 }
 
+/* What a watch that epoll doesn't have has come to.  */
+static uint32_t
+look_at (const struct loop_watch *watch)
+{
+  if (!watch->polled)
+    return watch->events;
+  struct pollfd entry = { .fd = watch->fd, .events = (short) watch->events };
+  return poll (&entry, 1, 0) > 0 ? (uint32_t) (unsigned short) entry.revents : 0;
+}
+
 /* Each once: one may take out another, so the search begins anew after each call.  */
 static void
-deliver_always (lr_loop *loop)
+deliver_refused (lr_loop *loop)
 {
   size_t count = 0;
-  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
+  for (const struct loop_watch *watch = loop->refused; watch != NULL; watch = watch->next)
     count++;
   for (size_t i = 0; i < count; i++)
     {
-      struct loop_watch *watch = loop->always;
+      struct loop_watch *watch = loop->refused;
       for (size_t j = 0; j < i && watch != NULL; j++)
         watch = watch->next;
-      if (watch != NULL && watch->events != 0)
-        watch->ready (watch->context, watch->events);
+      uint32_t events = watch == NULL ? 0 : look_at (watch);
+      if (events != 0)
+        watch->ready (watch->context, events);
     }
 }
 
@@ -515,11 +569,13 @@ loop_step (lr_loop *loop, uint64_t timeout)
   loop->stepping = true;
   loop->hurried = false;
   call_queued (&loop->tasks);
+  if (loop->refused != NULL)
+    tell_again (loop);
   int got = epoll_wait (loop->epoll, loop->events, EVENTS_MAX, time_to_wait (loop, timeout));
   loop->event_count = got < 0 ? 0 : got;
   deliver_events (loop);
-  if (loop->always != NULL)
-    deliver_always (loop);
+  if (loop->refused != NULL)
+    deliver_refused (loop);
   if (loop->rang)
     deliver_timers (loop);
   loop->stepping = false;
@@ -556,7 +612,7 @@ loop_settle (lr_loop *loop)
   /* What a step has left to be sent is sent: there may be no next one for long.  */
   call_queued (&loop->tasks);
   bool more = loop->tasks.first != NULL || loop->notices.first != NULL || loop->woken_up;
-  for (const struct loop_watch *watch = loop->always; watch != NULL; watch = watch->next)
+  for (const struct loop_watch *watch = loop->refused; watch != NULL; watch = watch->next)
     more = more || watch->events != 0;
   if (more)
     make_readable (loop);

@@ -19,9 +19,10 @@ struct loop_watch
 {
   lr_loop *loop; /* NULL: in none */
   int fd;
-  uint32_t events; /* EPOLLIN, EPOLLOUT; 0: nothing, not even hang-up */
-  bool always;     /* it is one that epoll refuses, a regular file: it is always ready */
-  struct loop_watch *next;
+  uint32_t events;         /* EPOLLIN, EPOLLOUT; 0: nothing, not even hang-up */
+  bool always;             /* it is one that epoll refuses, a regular file: it is always ready */
+  bool polled;             /* epoll had no room for it: each step looks by itself, until it has */
+  struct loop_watch *next; /* of those two kinds */
   void (*ready) (void *context, uint32_t events);
   void *context;
 };

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -55,6 +57,21 @@ TestSuite (descriptor, .timeout = 120);
 TestSuite (life, .timeout = 120);
 TestSuite (worker, .timeout = 120);
 TestSuite (application, .timeout = 120);
+
+/* The kernel's bounds on what one user may watch belong to the whole machine, so here it is said in
+   its place that they are reached.  */
+static bool nothing_more_is_watched;
+
+int
+epoll_ctl (int epoll, int operation, int fd, struct epoll_event *event)
+{
+  if (nothing_more_is_watched && operation == EPOLL_CTL_ADD)
+    {
+      errno = ENOSPC;
+      return -1;
+    }
+  return (int) syscall (SYS_epoll_ctl, epoll, operation, fd, event);
+}
 
 /* A command that does not end by itself, and can be counted.  */
 #define ENDLESS WORDS ("sleep", endless ())
@@ -964,6 +981,37 @@ TEST_ON_LOOP (timeouts, that_are_not_reached_change_nothing)
   expect_success (&answer, "in time");
   lr_free (answer.result);
   dispatch_for (loop, 150);
+}
+
+/* ---- what the system refuses ---- */
+
+TEST_ON_LOOP (descriptor, goes_on_where_nothing_more_can_be_watched)
+{
+  lr_loop *loop = loop_of_test ();
+  struct outcome answer;
+  int ends[2];
+  cr_assert_eq (pipe2 (ends, O_CLOEXEC), 0);
+  struct lr_put_args put =
+      PUT (.file = in_work ("put"), .descriptor = ends[0], .timeout_ms = 20000);
+  struct lr_stat_args stat_args = STAT (.path = in_work ("put"));
+  submit (connection, LR_OPERATION_PUT, &put, &answer);
+  nothing_more_is_watched = true;
+  dispatch_for (loop, 50);
+  cr_expect_eq (answer.count, 0);
+  cr_assert_eq (write (ends[1], "content", 7), 7);
+  dispatch_for (loop, 50);
+  cr_expect_eq (answer.count, 0);
+  close (ends[1]);
+  dispatch_until (loop, &answer);
+  expect_success (&answer, "put");
+  lr_free (answer.result);
+  nothing_more_is_watched = false;
+  submit (connection, LR_OPERATION_STAT, &stat_args, &answer);
+  dispatch_until (loop, &answer);
+  expect_success (&answer, "stat");
+  cr_expect_eq (((struct lr_stat_result *) answer.result)->size, 7);
+  lr_free (answer.result);
+  close (ends[0]);
 }
 
 /* ---- closing ---- */
