@@ -1032,7 +1032,7 @@ open_tunnel (lr_connection *connection, uint32_t lease, struct lr_error *error)
     {
       log_command (connection, &command);
       status = transport_start (&connection->transport, connection->loop, connection->host,
-                                command.words, &transport_hooks, connection, error);
+                                command.words, NULL, &transport_hooks, connection, error);
     }
   command_free (&command);
   connection->tunnelled = status == 0;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -58,11 +59,52 @@ lift_pipes (struct pipes *pipes)
   return 0;
 }
 
-/* Own session, default signals, no descriptors but the three.  Returns an errno.  */
-static int
-spawn (pid_t *pid, const struct pipes *pipes, char *const *command)
+static size_t
+count_words (char *const *words)
+{
+  size_t count = 0;
+  while (words[count] != NULL)
+    count++;
+  return count;
+}
+
+static bool
+same_name (const char *a, const char *b)
+{
+  size_t length = strcspn (a, "=");
+  return strncmp (a, b, length + 1) == 0;
+}
+
+static bool
+has_name (char *const *variables, const char *variable)
+{
+  for (; *variables != NULL; variables++)
+    if (same_name (*variables, variable))
+      return true;
+  return false;
+}
+
+/* This process' environment with ADDED in it: a list that the caller frees, of borrowed texts.  */
+static char **
+make_environment (char *const *added)
 {
   extern char **environ;
+  size_t count = count_words (added), used = count;
+  char **all = malloc ((count + count_words (environ) + 1) * sizeof *all);
+  if (all == NULL)
+    return NULL;
+  memcpy (all, added, count * sizeof *all);
+  for (char **variable = environ; *variable != NULL; variable++)
+    if (!has_name (added, *variable))
+      all[used++] = *variable;
+  all[used] = NULL;
+  return all;
+}
+
+/* Own session, default signals, no descriptors but the three.  Returns an errno.  */
+static int
+spawn (pid_t *pid, const struct pipes *pipes, char *const *command, char *const *environment)
+{
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t all, none;
@@ -88,7 +130,7 @@ spawn (pid_t *pid, const struct pipes *pipes, char *const *command)
         errnum = posix_spawn_file_actions_addclosefrom_np (&actions, 3);
 #endif
       if (errnum == 0)
-        errnum = posix_spawnp (pid, command[0], &actions, &attributes, command, environ);
+        errnum = posix_spawnp (pid, command[0], &actions, &attributes, command, environment);
       posix_spawnattr_destroy (&attributes);
     }
   posix_spawn_file_actions_destroy (&actions);
@@ -135,19 +177,25 @@ watch_pipes (struct transport *transport, const struct pipes *pipes)
 
 int
 transport_start (struct transport *transport, lr_loop *loop, const char *host, char *const *command,
-                 const struct transport_hooks *hooks, void *context, struct lr_error *error)
+                 char *const *environment, const struct transport_hooks *hooks, void *context,
+                 struct lr_error *error)
 {
-  struct pipes pipes;
+  static char *const nothing[] = { NULL };
+  struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
   memset (transport, 0, sizeof *transport);
   transport->loop = loop;
   transport->hooks = hooks;
   transport->context = context;
   transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
-  int errnum = open_pipes (&pipes) != 0 || lift_pipes (&pipes) != 0 ? errno : 0;
+  char **variables = make_environment (environment == NULL ? nothing : environment);
+  int errnum = variables == NULL                                      ? ENOMEM
+               : open_pipes (&pipes) != 0 || lift_pipes (&pipes) != 0 ? errno
+                                                                      : 0;
   if (errnum == 0)
     errnum = watch_pipes (transport, &pipes);
   if (errnum == 0)
-    errnum = spawn (&transport->pid, &pipes, command);
+    errnum = spawn (&transport->pid, &pipes, command, variables);
+  free (variables);
   if (errnum != 0)
     {
       loop_unwatch (&transport->input);

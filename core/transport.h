@@ -48,10 +48,11 @@ struct transport
   int status; /* once reaped: exit status, or -N for signal N */
 };
 
-/* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  Errors: IO, with errno.  */
+/* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  ENVIRONMENT, "NAME=VALUE"
+   and ended by NULL, is added to the program's own; NULL: nothing.  Errors: IO, with errno.  */
 int transport_start (struct transport *transport, lr_loop *loop, const char *host,
-                     char *const *command, const struct transport_hooks *hooks, void *context,
-                     struct lr_error *error);
+                     char *const *command, char *const *environment,
+                     const struct transport_hooks *hooks, void *context, struct lr_error *error);
 
 /* Write or read without waiting, and without SIGPIPE.  Bytes, 0 for "not now", -1 for the end (of a
    read, errno 0) or an error.  */

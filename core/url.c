@@ -655,6 +655,12 @@ lr_hop_option (const lr_hop *hop, const char *name)
 }
 
 int
+lr_hop_may_ask (const lr_hop *hop)
+{
+  return hop->may_ask;
+}
+
+int
 lr_hop_option_is_set (const lr_hop *hop, const char *name)
 {
   const char *value = lr_hop_option (hop, name);

@@ -11,6 +11,7 @@
 
 #include <longreach/connector.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct hop_option
@@ -29,6 +30,7 @@ struct lr_hop
   unsigned port;
   struct hop_option *options;
   size_t option_count, option_allocated;
+  bool may_ask; /* what its program asks is answered */
 };
 
 struct target

@@ -54,6 +54,10 @@ const char *lr_hop_option_at (const lr_hop *hop, const char *name, size_t index)
 /* Whether the LR_OPTION_BOOLEAN option NAME was given as yes.  */
 int lr_hop_option_is_set (const lr_hop *hop, const char *name);
 
+/* Whether somebody answers what the program of HOP asks: the application gave a prompt callback,
+   and the connector has LR_ASKS.  Where not, the program should be told not to ask.  */
+int lr_hop_may_ask (const lr_hop *hop);
+
 /* ---- commands: an argv that keeps its first error, so that nobody has to check ---- */
 
 typedef struct lr_command lr_command;
@@ -192,6 +196,8 @@ enum lr_connector_flags
   LR_TAKES_PORT = 4,          /* HOST: `:port` is allowed */
   LR_SAME_SYSTEM = 8,         /* the far side runs the programs and sees the files of the side where
                                  the hop starts: the installed dispatcher is started there as it is */
+  LR_ASKS = 16, /* its program asks for passwords and the like through the program that
+                   SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask */
 };
 
 struct lr_connector
@@ -217,8 +223,8 @@ struct lr_connector
      the place of that one.  Without `wrap` the operations left NULL are unsupported.  */
   void (*wrap) (const lr_hop *hop, const lr_command *inner, lr_command *out);
 
-  /* Explain in a sentence why the command of `wrap` ended with STATUS (-N: by signal N), having
-     said STDERR_TAIL; not set: its own words are shown.  */
+  /* Explain in a sentence why the command of `wrap` (or `push`) ended with STATUS (-N: by signal
+     N), having said STDERR_TAIL; not set: its own words are shown.  */
   void (*explain) (const lr_hop *hop, int status, const char *stderr_tail, lr_text *out);
 
   /* The host's name; NULL, or not set: the hop's name, or the schema where that is empty.  */
@@ -238,6 +244,11 @@ struct lr_connector
   void (*query_user) (lr_call *call, const struct lr_query_user_args *args);
   void (*query_group) (lr_call *call, const struct lr_query_group_args *args);
   void (*getenv) (lr_call *call, const struct lr_getenv_args *args);
+
+  /* A hook, as those above.  Make OUT the command that unpacks the tar archive which it reads on
+     its standard input, as user 0, into DIRECTORY at the far side.  With it a dispatcher gets to
+     where there is no shell.  Its exit status is not believed: the dispatcher has to run.  */
+  void (*push) (const lr_hop *hop, const char *directory, lr_command *out);
 };
 
 /* What a plugin exports, as the data symbol `lr_plugin`.  */

@@ -205,6 +205,29 @@ void lr_loop_wake (lr_loop *loop);
    returned, or NULL; it is the callback's, which frees it with lr_free.  */
 typedef void lr_callback (void *data, int status, void *result, const struct lr_error *error);
 
+/* ---- questions ----
+
+   What a hop's program asks, as ssh asks for a password, a passphrase, or whether a host's key is
+   the right one, is passed on to the application that opens the connection.  The application
+   answers each question once: in the callback, or later, also after the connection has ended.  The
+   time of lr_open_args does not run while a question is open.  */
+
+typedef struct lr_prompt lr_prompt;
+
+/* PROMPT is the callback's, until it is answered.  It runs as other callbacks do, but also inside
+   of lr_open.  */
+typedef void lr_prompt_callback (void *data, lr_prompt *prompt);
+
+/* Texts live as long as PROMPT.  */
+const char *lr_prompt_text (const lr_prompt *prompt); /* as the program has it, for a person */
+const char *lr_prompt_host (const lr_prompt *prompt); /* the hop's */
+int lr_prompt_hop (const lr_prompt *prompt);          /* its index in the target, from 0 */
+int lr_prompt_is_secret (const lr_prompt *prompt);    /* the answer is not to be shown */
+
+/* Answer PROMPT, which is gone after this.  ANSWER, a line without its newline, is copied, and
+   wiped after its use; NULL: refuse.  */
+void lr_prompt_answer (lr_prompt *prompt, const char *answer);
+
 /* ---- connections ---- */
 
 typedef struct lr_connection lr_connection;
@@ -223,6 +246,9 @@ struct lr_open_args
   uint64_t keep_alive_ms;     /* after so long a silence the far side is asked for a sign of life,
                                  and after as long again the connection fails.  0: 30 seconds;
                                  LR_NEVER */
+  lr_prompt_callback *prompt; /* answers questions.  NULL: nobody does, and what would be asked is
+                                 an error */
+  void *prompt_data;          /* for it */
 };
 
 /* Open the target URL and leave a connection in *RESULT; close it with lr_close.  REGISTRY NULL:
