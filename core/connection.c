@@ -17,6 +17,7 @@
 #include "core/exchange.h"
 #include "core/plain_client.h"
 #include "core/process.h"
+#include "core/prompt.h"
 #include "core/registry.h"
 #include "core/result.h"
 #include "core/session.h"
@@ -71,6 +72,8 @@ struct lr_connection
   struct completion *opening; /* who waits for it to be open; NULL: nobody any more */
   struct loop_timer deadline; /* for opening; then for the last words */
   uint64_t timeout;           /* milliseconds */
+  struct prompter *prompter;  /* owned; NULL: questions can't be asked, or no more */
+  int64_t time_left;          /* milliseconds, of DEADLINE, while a question is open */
 
   bool tunnelled; /* what follows is in use */
   bool plain;     /* its protocol */
@@ -253,6 +256,13 @@ find_reason (lr_connection *connection)
   text_free (&explanation);
 }
 
+static void
+stop_asking (lr_connection *connection)
+{
+  prompter_free (connection->prompter);
+  connection->prompter = NULL;
+}
+
 static void reason_is_known (void *context);
 
 /* Begin to end the transport.  PROBLEM, which is copied, is what the far side did wrong; NULL: it
@@ -263,6 +273,7 @@ break_connection (lr_connection *connection, const char *problem)
   if (connection->phase >= PHASE_ENDING)
     return;
   connection->phase = PHASE_ENDING;
+  stop_asking (connection);
   connection->problem = problem == NULL ? NULL : strdup (problem);
   loop_clear_timer (&connection->deadline);
   loop_clear_timer (&connection->alive);
@@ -308,6 +319,7 @@ end_opening (lr_connection *connection, int status, const struct lr_error *error
 {
   struct completion *opening = connection->opening;
   connection->opening = NULL;
+  stop_asking (connection);
   loop_clear_timer (&connection->deadline);
   if (opening != NULL)
     completion_fill (opening, status, NULL, error);
@@ -1010,8 +1022,48 @@ make_nonce (char nonce[NONCE_SIZE + 1])
   snprintf (nonce, NONCE_SIZE + 1, "%016llx", (unsigned long long) number);
 }
 
+static void opening_is_late (void *context);
+
+/* Who is asked takes the time they need.  */
+static void
+asking_has_changed (void *context, bool asking)
+{
+  lr_connection *connection = context;
+  if (connection->phase != PHASE_OPENING || connection->timeout == LR_NEVER)
+    return;
+  if (asking)
+    {
+      connection->time_left = connection->deadline.due - loop_now ();
+      loop_clear_timer (&connection->deadline);
+    }
+  else
+    loop_set_timer (connection->loop, &connection->deadline, loop_now () + connection->time_left,
+                    opening_is_late, connection);
+}
+
+/* Let the application be asked what the hop's program asks, if both can.  */
 static int
-open_tunnel (lr_connection *connection, uint32_t lease, struct lr_error *error)
+begin_asking (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
+{
+  struct lr_hop *hop = &connection->target.hops[last_index (connection)];
+  hop->may_ask = args->prompt != NULL && (hop->connector->flags & LR_ASKS) != 0;
+  if (!hop->may_ask)
+    return 0;
+  const struct prompter_settings settings = {
+    .callback = args->prompt,
+    .data = args->prompt_data,
+    .host = connection->host,
+    .hop = last_index (connection),
+    .inside = connection->opening->callback == NULL,
+    .changed = asking_has_changed,
+    .context = connection,
+  };
+  connection->prompter = prompter_new (connection->loop, &settings, error);
+  return connection->prompter == NULL ? -1 : 0;
+}
+
+static int
+open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
 {
   lr_command command = { NULL, 0, 0, NULL, 0 };
   char nonce[NONCE_SIZE + 1];
@@ -1020,19 +1072,24 @@ open_tunnel (lr_connection *connection, uint32_t lease, struct lr_error *error)
   make_nonce (nonce);
   connection->buffer = malloc (READ_SIZE);
   if (!connection->plain)
-    connection->session = session_new (
-        nonce, lease, connection->log.function != NULL ? &logging_hooks : &quiet_hooks, connection);
+    connection->session =
+        session_new (nonce, args->lease,
+                     connection->log.function != NULL ? &logging_hooks : &quiet_hooks, connection);
   if (connection->buffer == NULL || (!connection->plain && connection->session == NULL))
     return error_no_memory (error);
   if (connection->session != NULL)
     session_hold (connection->session);
-  int status =
-      bootstrap_command (last_hop (connection), connection->plain ? NULL : nonce, &command, error);
+  int status = begin_asking (connection, args, error);
+  if (status == 0)
+    status = bootstrap_command (last_hop (connection), connection->plain ? NULL : nonce, &command,
+                                error);
   if (status == 0)
     {
       log_command (connection, &command);
-      status = transport_start (&connection->transport, connection->loop, connection->host,
-                                command.words, NULL, &transport_hooks, connection, error);
+      status = transport_start (
+          &connection->transport, connection->loop, connection->host, command.words,
+          connection->prompter == NULL ? NULL : prompter_environment (connection->prompter),
+          &transport_hooks, connection, error);
     }
   command_free (&command);
   connection->tunnelled = status == 0;
@@ -1083,7 +1140,7 @@ begin_opening (lr_connection *connection, const struct lr_open_args *args, struc
                       "the target has %zu hops, and this version connects through one",
                       connection->target.count);
   bool tunnel = connector_needs_tunnel (connection->connector);
-  if (tunnel && open_tunnel (connection, args->lease, error) != 0)
+  if (tunnel && open_tunnel (connection, args, error) != 0)
     return -1;
   if (connection->timeout != LR_NEVER)
     loop_set_timer (connection->loop, &connection->deadline, loop_later (connection->timeout),
@@ -1127,6 +1184,7 @@ prepare (lr_connection *connection, lr_registry *registry, const struct lr_open_
 static void
 free_connection (lr_connection *connection)
 {
+  stop_asking (connection);
   loop_clear_timer (&connection->deadline);
   loop_clear_timer (&connection->alive);
   if (connection->loop != NULL)
