@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum
@@ -54,8 +55,8 @@ tidy_descriptors (void)
         fcntl (i, F_SETFD, flags & ~FD_CLOEXEC);
     }
   long limit = sysconf (_SC_OPEN_MAX);
-#ifdef HAVE_CLOSE_RANGE
-  if (close_range (3, ~0U, 0) == 0)
+#ifdef SYS_close_range
+  if (syscall (SYS_close_range, 3, ~0U, 0) == 0)
     return;
 #endif
   for (long i = 3; i < (limit < 0 || limit > 65536 ? 65536 : limit); i++)
