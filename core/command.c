@@ -42,6 +42,12 @@ lr_command_add_words (lr_command *command, size_t count, const char *const *word
     lr_command_add_word (command, words[i]);
 }
 
+const char *
+lr_command_word (const lr_command *command, size_t index)
+{
+  return index < command->count ? command->words[index] : NULL;
+}
+
 void
 lr_command_append (lr_command *command, const lr_command *inner)
 {

@@ -66,6 +66,9 @@ typedef struct lr_command lr_command;
 void lr_command_add_words (lr_command *command, size_t count, const char *const *words);
 void lr_command_add_word (lr_command *command, const char *word);
 
+/* Word INDEX of COMMAND, from 0; NULL past the last.  It lives as long as COMMAND.  */
+const char *lr_command_word (const lr_command *command, size_t index);
+
 /* Add all words of INNER.  */
 void lr_command_append (lr_command *command, const lr_command *inner);
 
