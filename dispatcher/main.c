@@ -7,6 +7,7 @@
 #include "dispatcher/session.h"
 #include "dispatcher/worker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -25,12 +26,13 @@ enum
 static void
 print_help (void)
 {
-  fputs ("Usage: longreach-dispatcher [--debug] [--session NONCE [--channels N]]\n"
+  fputs ("Usage: longreach-dispatcher [--debug] [--session NONCE [--channels N]] [--remove DIR]\n"
          "Carry out the requests of the dispatcher protocol that come on standard input,\n"
          "and answer on standard output.  longreach starts it; a person rarely does.\n"
          "\n"
          "  --session NONCE  speak the session protocol; NONCE comes back in the first line\n"
          "  --channels N     serve at most N requests of a session side by side\n"
+         "  --remove DIR     delete DIR/longreach-dispatcher, which is this, and then DIR\n"
          "  --debug          log each packet by name to standard error\n"
          "  --help           print this\n"
          "  --version        print the version\n",
@@ -63,11 +65,8 @@ tidy_descriptors (void)
     close ((int) i);
 }
 
-static struct
-{
-  const char *nonce; /* NULL: the plain protocol */
-  size_t channels;
-} asked = { .channels = SESSION_CHANNELS };
+static struct session_banner asked = { .channels = SESSION_CHANNELS };
+static const char *to_remove; /* NULL: nothing */
 
 static void
 take_nonce (const char *text)
@@ -95,19 +94,35 @@ take_channels (const char *text)
 }
 
 static void
+take_directory (const char *text)
+{
+  if (text[0] != '/')
+    {
+      fprintf (stderr, "longreach-dispatcher: not an absolute path: %s\n", text);
+      exit (STATUS_USAGE);
+    }
+  to_remove = text;
+}
+
+static void
 parse_options (int argc, char **argv)
 {
-  static const struct option options[] = {
-    { "channels", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
-    { "help", no_argument, NULL, 'h' },           { "session", required_argument, NULL, 's' },
-    { "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 }
-  };
+  static const struct option options[] = { { "channels", required_argument, NULL, 'c' },
+                                           { "debug", no_argument, NULL, 'd' },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { "remove", required_argument, NULL, 'r' },
+                                           { "session", required_argument, NULL, 's' },
+                                           { "version", no_argument, NULL, 'V' },
+                                           { NULL, 0, NULL, 0 } };
   int option;
   while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
     switch (option)
       {
       case 'c':
         take_channels (optarg);
+        break;
+      case 'r':
+        take_directory (optarg);
         break;
       case 's':
         take_nonce (optarg);
@@ -131,6 +146,19 @@ parse_options (int argc, char **argv)
     }
 }
 
+/* Delete what brought this program here: its file in DIRECTORY, and DIRECTORY.  Nothing else is
+   ever deleted, and no link is followed to it.  Whether it is gone.  */
+static bool
+remove_oneself (const char *directory)
+{
+  int fd = open (directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return errno == ENOENT;
+  bool gone = unlinkat (fd, "longreach-dispatcher", 0) == 0 || errno == ENOENT;
+  close (fd);
+  return gone && (rmdir (directory) == 0 || errno == ENOENT);
+}
+
 /* A thread that hangs in the kernel must not keep this process, or the client's end of its
    descriptors.  */
 static void
@@ -148,6 +176,7 @@ main (int argc, char **argv)
 {
   tidy_descriptors ();
   parse_options (argc, argv);
+  asked.unremoved = to_remove != NULL && !remove_oneself (to_remove);
   if (isatty (0) || isatty (1))
     {
       fputs ("longreach-dispatcher: this program speaks a protocol for programs on its standard "
@@ -156,8 +185,7 @@ main (int argc, char **argv)
       return STATUS_USAGE;
     }
   process_raise_limit ();
-  int status =
-      asked.nonce == NULL ? plain_serve (0, 1) : session_serve (asked.nonce, asked.channels, 0, 1);
+  int status = asked.nonce == NULL ? plain_serve (0, 1) : session_serve (&asked, 0, 1);
   if (status >= 0)
     {
       leave_hanging (status);

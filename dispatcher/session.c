@@ -556,24 +556,25 @@ session_is_nonce (const char *text)
 }
 
 static void
-send_banner (const char *nonce)
+send_banner (const struct session_banner *banner)
 {
   char line[FRAME_BANNER_MAX];
-  int length = snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal\n",
-                         FRAME_PROTOCOL, nonce, PACKAGE_VERSION, session.limit);
+  int length = snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal%s\n",
+                         FRAME_PROTOCOL, banner->nonce, PACKAGE_VERSION, banner->channels,
+                         banner->unremoved ? ",unremoved" : "");
   output_bytes (line, (size_t) length);
 }
 
 int
-session_serve (const char *nonce, size_t channels, int input, int output)
+session_serve (const struct session_banner *banner, int input, int output)
 {
   fcntl (input, F_SETFL, fcntl (input, F_GETFL) | O_NONBLOCK);
   fcntl (output, F_SETFL, fcntl (output, F_GETFL) | O_NONBLOCK);
-  session.limit = channels;
+  session.limit = banner->channels;
   session.heard = session.spoke = loop_now ();
   frame_decoder_init (&session.decoder, PACKET_FROM_CLIENT);
   output_begin (output);
-  send_banner (nonce);
+  send_banner (banner);
   loop_handle_signals (process_children_changed, ended_by_signal);
   if (!loop_watch (&session.input, input, POLLIN, input_ready, NULL)
       || !loop_watch (&session.output, output, 0, output_ready, NULL))

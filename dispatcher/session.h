@@ -14,8 +14,16 @@ enum
 /* Whether TEXT can be a session's nonce.  */
 bool session_is_nonce (const char *text);
 
-/* Serve the session NONCE, of at most CHANNELS requests at a time, on descriptors INPUT and OUTPUT
-   until it ends.  The exit status, or -N: end by signal N.  */
-int session_serve (const char *nonce, size_t channels, int input, int output);
+/* What is said to the client in the banner.  */
+struct session_banner
+{
+  const char *nonce;
+  size_t channels; /* at most so many requests at a time */
+  bool unremoved;  /* what the dispatcher was told to remove is still there */
+};
+
+/* Serve the session that begins with BANNER on descriptors INPUT and OUTPUT until it ends.  The
+   exit status, or -N: end by signal N.  */
+int session_serve (const struct session_banner *banner, int input, int output);
 
 #endif

@@ -1031,7 +1031,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   frame_decoder_init (&run.decoder, PACKET_FROM_SERVER);
   fuzz_stderr = open_memstream (&said, &said_size);
   require (fuzz_stderr != NULL);
-  int status = session_serve ("nonce", LIMIT, -1, -1);
+  const struct session_banner banner = { .nonce = "nonce", .channels = LIMIT };
+  int status = session_serve (&banner, -1, -1);
   fclose (fuzz_stderr);
   check_end (status, said);
   /* Of a good end nothing is missing.  */
