@@ -28,6 +28,7 @@ enum
 static atomic_int *places;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pid_t guard_pid;
 
 /* ---- the guard itself ---- */
 
@@ -102,7 +103,6 @@ guard (int pipe_fd)
 
 /* ---- in the dispatcher ---- */
 
-/* It is nobody's child: who waits for this process's children has nothing to do with it.  */
 static void
 start_guard (void)
 {
@@ -115,17 +115,11 @@ start_guard (void)
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
   places = memory;
-  pid_t pid = fork ();
-  if (pid == 0)
-    {
-      if (fork () == 0)
-        guard (ends[0]);
-      _exit (0);
-    }
+  guard_pid = fork ();
+  if (guard_pid == 0)
+    guard (ends[0]);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   close (ends[0]); /* the other end stays open as long as this process lives */
-  while (pid > 0 && waitpid (pid, NULL, 0) < 0 && errno == EINTR)
-    continue;
 }
 
 void
@@ -155,4 +149,17 @@ guard_leave (pid_t pid)
       if (atomic_compare_exchange_strong (&places[i], &own, 0))
         return;
     }
+}
+
+void
+guard_end (void)
+{
+  if (guard_pid <= 0)
+    return;
+  for (int i = 0; i < PLACES; i++)
+    if (places[i] != 0)
+      return;
+  kill (guard_pid, SIGKILL);
+  while (waitpid (guard_pid, NULL, 0) < 0 && errno == EINTR)
+    continue;
 }

@@ -19,4 +19,8 @@ void guard_enter (void);
 /* The session of PID needs no guard any more.  */
 void guard_leave (pid_t pid);
 
+/* Before this process ends: have no guard any more, unless it still has something to do.  In a
+   container nobody may reap what is left to its first process.  */
+void guard_end (void);
+
 #endif

@@ -2,6 +2,7 @@
    and answers on its standard output.  */
 
 #include "dispatcher/debug.h"
+#include "dispatcher/guard.h"
 #include "dispatcher/plain.h"
 #include "dispatcher/process.h"
 #include "dispatcher/session.h"
@@ -186,6 +187,7 @@ main (int argc, char **argv)
     }
   process_raise_limit ();
   int status = asked.nonce == NULL ? plain_serve (0, 1) : session_serve (&asked, 0, 1);
+  guard_end ();
   if (status >= 0)
     {
       leave_hanging (status);
