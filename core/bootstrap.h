@@ -1,14 +1,72 @@
-/* Bootstrap: the command that leads to a running dispatcher at the far end of a hop.  */
+/* Bootstrap: getting a dispatcher to run at the far end of a hop.
+
+   It is done in attempts, each of which is one command.  Either the dispatcher is there already,
+   and its command is all there is to it; or it is put there:
+
+   - SCRIPT is run by the far side's shell.  What it says, a line for each step, comes mixed with
+     what start-up files print.  It stores the portable dispatcher, which it reads on its standard
+     input, in the first directory that takes it and lets programs run, and becomes it.
+   - Where there is no shell the connector's `push` unpacks it there, and then it is started.
+
+   Here are no descriptors and no clock: the connection starts the commands, sends the input, and
+   says what came of it.  */
 
 #ifndef CORE_BOOTSTRAP_H
 #define CORE_BOOTSTRAP_H
 
 #include "core/command.h"
 
-/* Make OUT, which is empty, the command for HOP.  NONCE marks the banner of a session; NULL: the
-   plain protocol is spoken.  Errors: UNSUPPORTED, no dispatcher is known
-   there; those of the connector's wrap.  */
-int bootstrap_command (const lr_hop *hop, const char *nonce, lr_command *out,
-                       struct lr_error *error);
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bootstrap;
+
+/* For HOP, which is borrowed.  NONCE marks what is said, and the banner of the session; NULL: the
+   plain protocol is spoken.  Nothing is read or sent yet.  NULL and *ERROR: INVALID_VALUE (an
+   option), NO_MEMORY, IO (the dispatcher that is to be sent is not there).  */
+struct bootstrap *bootstrap_new (const lr_hop *hop, const char *nonce, struct lr_error *error);
+void bootstrap_free (struct bootstrap *bootstrap);
+
+/* Make OUT, which is empty, the command of the attempt.  Errors: those of the connector's hooks. */
+int bootstrap_command (const struct bootstrap *bootstrap, lr_command *out, struct lr_error *error);
+
+/* What is to be sent to it, before all else; borrowed as long as the attempt lasts.  Then, how much
+   was sent.  */
+size_t bootstrap_input (const struct bootstrap *bootstrap, const char **data);
+void bootstrap_sent (struct bootstrap *bootstrap, size_t size);
+
+/* Whether the command only has to end, after its input has: no dispatcher will come of it.  */
+bool bootstrap_is_pushing (const struct bootstrap *bootstrap);
+
+/* LINE has come.  False: it is none of ours.  */
+bool bootstrap_take_line (struct bootstrap *bootstrap, const char *line);
+
+/* How the command of an attempt has ended.  */
+struct bootstrap_end
+{
+  bool status_known;
+  int status;       /* -N: by signal N */
+  const char *said; /* on stderr */
+  bool explained;   /* the connector has a sentence for it */
+};
+
+/* It has, and there is no dispatcher.  Whether there is another attempt to be made.  */
+bool bootstrap_go_on (struct bootstrap *bootstrap, const struct bootstrap_end *end);
+
+/* Why there is none, as a clause behind the host's name; NULL: nothing is known beyond how the
+   command has ended.  */
+const char *bootstrap_problem (const struct bootstrap *bootstrap);
+
+/* How far it has come, for who loses patience: a clause, or NULL.  */
+const char *bootstrap_progress (const struct bootstrap *bootstrap);
+
+/* The dispatcher runs.  UNREMOVED: it could not remove what brought it there.  Whether OUT, which
+   was empty, is the command that can.  */
+bool bootstrap_clean (const struct bootstrap *bootstrap, bool unremoved, lr_command *out);
+
+/* What the far side's shell runs: one line without ', \, ! or newline, so that any login shell
+   passes it on.  Its arguments: the nonce, the dispatcher's size, the machine, how many directories
+   are to be skipped, and the directories, if not the usual ones.  */
+extern const char bootstrap_script[];
 
 #endif

@@ -44,6 +44,7 @@ enum
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL, when it has had those */
   REASON_WAIT = 200,     /* milliseconds: what a far side that does wrong may still say on stderr */
   END_WAIT = 1000,       /* milliseconds: for the status of one that has closed its output */
+  CLEAN_WAIT = 10000,    /* milliseconds: to remove a file */
   LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
   DEFAULT_TIMEOUT = 60000,
   DEFAULT_KEEP_ALIVE = 30000,
@@ -75,11 +76,15 @@ struct lr_connection
   struct prompter *prompter;  /* owned; NULL: questions can't be asked, or no more */
   int64_t time_left;          /* milliseconds, of DEADLINE, while a question is open */
 
-  bool tunnelled; /* what follows is in use */
-  bool plain;     /* its protocol */
-  bool reached;   /* the dispatcher has answered */
+  bool tunnelled;              /* what follows is in use */
+  bool plain;                  /* its protocol */
+  bool reached;                /* the dispatcher has answered */
+  struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
+  bool attempt_over;           /* the transport is being ended for the next attempt */
   bool transport_ended;
   struct transport transport;
+  bool cleaning; /* through this one: what a push has left is being removed */
+  struct transport cleaner;
   struct session *session;    /* owned; NULL: it is plain */
   struct plain_client client; /* or this */
   struct lr_call *unsent;     /* answered calls whose bytes a plain client still has to send */
@@ -111,6 +116,8 @@ struct lr_connection
   bool *closed; /* is set when it is freed; NULL: nobody looks */
 };
 
+static int start_attempt (lr_connection *connection, struct lr_error *error);
+static void attempt_has_ended (lr_connection *connection);
 static void start_call (struct lr_call *call);
 static void end_whole_call (struct lr_call *call);
 static void finish_closing (lr_connection *connection);
@@ -224,26 +231,36 @@ describe_end (const struct transport *transport, char *buffer, size_t size)
     snprintf (buffer, size, "it ended with status %d", transport->status);
 }
 
+/* What the connector has to say of how the transport has ended.  */
+static void
+explain (const lr_connection *connection, lr_text *explanation)
+{
+  const struct transport *transport = &connection->transport;
+  const struct lr_hop *hop = last_hop (connection);
+  if (transport->status_known && !transport->made_to_end && hop->connector->explain != NULL)
+    hop->connector->explain (hop, transport->status, transport->tail, explanation);
+}
+
 /* The transport has ended: find the reason.  */
 static void
 find_reason (lr_connection *connection)
 {
   const struct transport *transport = &connection->transport;
-  const struct lr_hop *hop = last_hop (connection);
   struct lr_error *reason = &connection->reason;
   char said[4 * QUOTE_SIZE + 1], end[64];
   lr_text explanation = { NULL };
   quote (connection, said, sizeof said);
   describe_end (transport, end, sizeof end);
   const char *colon = said[0] == '\0' ? "" : "; it said: ";
-  if (connection->problem == NULL && transport->status_known && !transport->made_to_end
-      && hop->connector->explain != NULL)
-    hop->connector->explain (hop, transport->status, transport->tail, &explanation);
+  const char *why =
+      connection->bootstrap == NULL ? NULL : bootstrap_problem (connection->bootstrap);
+  if (connection->problem == NULL && why == NULL)
+    explain (connection, &explanation);
   if (explanation.data != NULL)
     error_set (reason, LR_ERROR_IO, "%s: %s", connection->host, explanation.data);
-  else if (connection->problem != NULL)
-    error_set (reason, LR_ERROR_IO, "%s: %s%s%s", connection->host, connection->problem, colon,
-               said);
+  else if (connection->problem != NULL || why != NULL)
+    error_set (reason, LR_ERROR_IO, "%s: %s%s%s", connection->host,
+               connection->problem != NULL ? connection->problem : why, colon, said);
   else
     error_set (reason, LR_ERROR_IO, "%s: the dispatcher is gone: %s%s%s", connection->host, end,
                colon, said);
@@ -254,6 +271,13 @@ find_reason (lr_connection *connection)
     }
   connection_blame (connection, reason);
   text_free (&explanation);
+}
+
+static void
+forget_bootstrap (lr_connection *connection)
+{
+  bootstrap_free (connection->bootstrap);
+  connection->bootstrap = NULL;
 }
 
 static void
@@ -356,15 +380,31 @@ transport_has_ended (void *context)
   connection->transport_ended = true;
   if (connection->closing)
     finish_closing (connection);
+  else if (connection->attempt_over && connection->phase == PHASE_OPENING)
+    attempt_has_ended (connection);
   else
     reason_is_known (connection);
 }
 
 /* ---- moving bytes ---- */
 
+/* What has to be sent before there is a dispatcher; 0: nothing.  */
+static size_t
+bootstrap_output (const lr_connection *connection, const char **data)
+{
+  return connection->bootstrap == NULL ? 0 : bootstrap_input (connection->bootstrap, data);
+}
+
 static int
 output (lr_connection *connection, struct iovec *pieces)
 {
+  const char *data;
+  size_t size = bootstrap_output (connection, &data);
+  if (size > 0)
+    {
+      pieces[0] = (struct iovec){ (char *) data, size };
+      return 1;
+    }
   return connection->session != NULL
              ? session_output (connection->session, pieces)
              : plain_client_output (&connection->client, pieces, PIECES_MAX);
@@ -381,7 +421,10 @@ static void
 sent (lr_connection *connection, size_t size)
 {
   int64_t now = loop_roughly_now ();
-  if (connection->session != NULL)
+  const char *data;
+  if (bootstrap_output (connection, &data) > 0)
+    bootstrap_sent (connection->bootstrap, size);
+  else if (connection->session != NULL)
     session_sent (connection->session, size, now - connection->sent_at);
   else
     plain_client_sent (&connection->client, size);
@@ -399,8 +442,9 @@ static void
 stop_sending (lr_connection *connection)
 {
   transport_close_input (&connection->transport);
-  loop_set_timer (connection->loop, &connection->deadline, loop_later (LAST_WORDS),
-                  last_words_are_over, connection);
+  if (connection->phase == PHASE_OPEN)
+    loop_set_timer (connection->loop, &connection->deadline, loop_later (LAST_WORDS),
+                    last_words_are_over, connection);
 }
 
 /* Answered calls of a plain client end when their bytes are sent, or never will be.  */
@@ -439,6 +483,8 @@ send_some (lr_connection *connection)
     {
       connection->sent_at = loop_roughly_now ();
       end_sent_calls (connection);
+      if (connection->bootstrap != NULL && bootstrap_is_pushing (connection->bootstrap))
+        transport_close_input (&connection->transport);
     }
 }
 
@@ -446,7 +492,7 @@ static void
 flush (void *context)
 {
   lr_connection *connection = context;
-  if (connection->phase > PHASE_OPEN)
+  if (connection->phase > PHASE_OPEN || connection->attempt_over)
     return;
   bool no_memory = connection->session != NULL ? session_no_memory (connection->session)
                                                : connection->client.no_memory;
@@ -468,6 +514,19 @@ connection_flush_soon (lr_connection *connection)
     loop_add_task (connection->loop, &connection->flush, flush, connection);
 }
 
+/* Its output has ended.  Before there is a dispatcher that may not be the end of everything.  */
+static void
+end_attempt (lr_connection *connection)
+{
+  if (connection->phase != PHASE_OPENING || connection->bootstrap == NULL)
+    {
+      break_connection (connection, NULL);
+      return;
+    }
+  connection->attempt_over = true;
+  transport_end (&connection->transport, END_WAIT, TERMINATE_WAIT);
+}
+
 static void
 receive_some (void *context)
 {
@@ -478,9 +537,11 @@ receive_some (void *context)
     return;
   if (got < 0)
     {
-      break_connection (connection, NULL);
+      end_attempt (connection);
       return;
     }
+  if (connection->bootstrap != NULL && bootstrap_is_pushing (connection->bootstrap))
+    return;
   note_life (connection);
   bool fine = connection->session != NULL
                   ? session_receive (connection->session, connection->buffer, (size_t) got, problem,
@@ -955,11 +1016,63 @@ connector_has_opened (void *data, int status, void *result, const struct lr_erro
   fail_connection (connection);
 }
 
+/* ---- removing what was pushed, in the background ---- */
+
+static void
+nothing_happens (void *context)
+{
+  (void) context;
+}
+
+static void
+drop_output (void *context)
+{
+  lr_connection *connection = context;
+  transport_read (&connection->cleaner, connection->buffer, READ_SIZE);
+}
+
+static void
+cleaner_has_ended (void *context)
+{
+  lr_connection *connection = context;
+  connection->cleaning = false;
+  transport_free (&connection->cleaner);
+  if (connection->closing)
+    finish_closing (connection);
+}
+
+static const struct transport_hooks cleaner_hooks = { drop_output, nothing_happens,
+                                                      cleaner_has_ended };
+
+/* The dispatcher that was pushed runs.  If it can't remove its file, because it is not the user
+   that has put it there, another one does.  */
+static void
+clean (lr_connection *connection)
+{
+  lr_command command = { NULL, 0, 0, NULL, 0 };
+  if (connection->session != NULL
+      && bootstrap_clean (connection->bootstrap, session_is_unremoved (connection->session),
+                          &command))
+    {
+      log_command (connection, &command);
+      connection->cleaning =
+          transport_start (&connection->cleaner, connection->loop, connection->host, command.words,
+                           NULL, &cleaner_hooks, connection, NULL)
+          == 0;
+    }
+  if (connection->cleaning)
+    transport_end (&connection->cleaner, CLEAN_WAIT, TERMINATE_WAIT);
+  command_free (&command);
+}
+
 /* The way to the far side is open.  */
 static void
 open_connector (lr_connection *connection)
 {
   connection->reached = connection->tunnelled;
+  if (connection->tunnelled)
+    clean (connection);
+  forget_bootstrap (connection);
   if (connection->tunnelled)
     watch_life (connection);
   if (connection->connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
@@ -984,8 +1097,15 @@ plain_has_answered (void *data, int status, void *result, const struct lr_error 
     open_connector (connection);
 }
 
-static const struct session_hooks quiet_hooks = { session_has_opened, NULL };
-static const struct session_hooks logging_hooks = { session_has_opened, log_frame };
+static bool
+take_line (void *context, const char *line)
+{
+  lr_connection *connection = context;
+  return connection->bootstrap != NULL && bootstrap_take_line (connection->bootstrap, line);
+}
+
+static const struct session_hooks quiet_hooks = { session_has_opened, NULL, take_line };
+static const struct session_hooks logging_hooks = { session_has_opened, log_frame, take_line };
 
 /* What is at the far end shows now rather than at the first operation.  */
 static int
@@ -1063,9 +1183,57 @@ begin_asking (lr_connection *connection, const struct lr_open_args *args, struct
 }
 
 static int
-open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
+start_attempt (lr_connection *connection, struct lr_error *error)
 {
   lr_command command = { NULL, 0, 0, NULL, 0 };
+  char *const *environment =
+      connection->prompter == NULL ? NULL : prompter_environment (connection->prompter);
+  int status = bootstrap_command (connection->bootstrap, &command, error);
+  if (status == 0)
+    {
+      log_command (connection, &command);
+      status = transport_start (&connection->transport, connection->loop, connection->host,
+                                command.words, environment, &transport_hooks, connection, error);
+    }
+  command_free (&command);
+  connection->transport_ended = status != 0;
+  if (status == 0 && connection->session != NULL)
+    connection_flush_soon (connection);
+  return status;
+}
+
+/* It has come to no dispatcher: try something else, or give up.  */
+static void
+attempt_has_ended (lr_connection *connection)
+{
+  const struct transport *transport = &connection->transport;
+  lr_text explanation = { NULL };
+  explain (connection, &explanation);
+  const struct bootstrap_end end = {
+    .status_known = transport->status_known && !transport->made_to_end,
+    .status = transport->status,
+    .said = transport->tail,
+    .explained = explanation.data != NULL,
+  };
+  text_free (&explanation);
+  connection->attempt_over = false;
+  if (!bootstrap_go_on (connection->bootstrap, &end))
+    {
+      connection->phase = PHASE_ENDING;
+      reason_is_known (connection);
+      return;
+    }
+  transport_free (&connection->transport);
+  session_forget_noise (connection->session);
+  if (start_attempt (connection, &connection->reason) == 0)
+    return;
+  connection_blame (connection, &connection->reason);
+  fail_connection (connection);
+}
+
+static int
+open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
+{
   char nonce[NONCE_SIZE + 1];
   const char *protocol = lr_hop_option (last_hop (connection), "protocol");
   connection->plain = protocol != NULL && strcmp (protocol, "plain") == 0;
@@ -1079,21 +1247,13 @@ open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct 
     return error_no_memory (error);
   if (connection->session != NULL)
     session_hold (connection->session);
-  int status = begin_asking (connection, args, error);
-  if (status == 0)
-    status = bootstrap_command (last_hop (connection), connection->plain ? NULL : nonce, &command,
-                                error);
-  if (status == 0)
-    {
-      log_command (connection, &command);
-      status = transport_start (
-          &connection->transport, connection->loop, connection->host, command.words,
-          connection->prompter == NULL ? NULL : prompter_environment (connection->prompter),
-          &transport_hooks, connection, error);
-    }
-  command_free (&command);
-  connection->tunnelled = status == 0;
-  return status == 0 && connection->plain ? begin_plain (connection, error) : status;
+  connection->bootstrap =
+      bootstrap_new (last_hop (connection), connection->plain ? NULL : nonce, error);
+  if (connection->bootstrap == NULL || begin_asking (connection, args, error) != 0
+      || start_attempt (connection, error) != 0)
+    return -1;
+  connection->tunnelled = true;
+  return connection->plain ? begin_plain (connection, error) : 0;
 }
 
 /* Nobody waits for the connector's open any more.  */
@@ -1108,9 +1268,12 @@ static void
 opening_is_late (void *context)
 {
   lr_connection *connection = context;
-  char problem[128];
-  snprintf (problem, sizeof problem, "no dispatcher has answered within %llu milliseconds",
-            (unsigned long long) connection->timeout);
+  char problem[256];
+  const char *progress =
+      connection->bootstrap == NULL ? NULL : bootstrap_progress (connection->bootstrap);
+  snprintf (problem, sizeof problem, "no dispatcher has answered within %llu milliseconds%s%s",
+            (unsigned long long) connection->timeout, progress == NULL ? "" : ": ",
+            progress == NULL ? "" : progress);
   if (connection->tunnelled && !connection->reached)
     {
       connection->timed_out = true;
@@ -1195,6 +1358,7 @@ free_connection (lr_connection *connection)
   if (connection->tunnelled && connection->plain)
     plain_client_free (&connection->client);
   session_free (connection->session);
+  forget_bootstrap (connection);
   target_free (&connection->target);
   lr_registry_free (connection->registry);
   free (connection->buffer);
@@ -1306,7 +1470,8 @@ lr_submit_open (lr_registry *registry, const struct lr_open_args *given, lr_call
 static void
 finish_closing (lr_connection *connection)
 {
-  if ((connection->tunnelled && !connection->transport_ended) || connection->working > 0)
+  if ((connection->tunnelled && !connection->transport_ended) || connection->cleaning
+      || connection->working > 0)
     return;
   lr_loop *loop = connection->loop;
   if (connection->tunnelled && connection->plain)

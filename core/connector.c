@@ -40,6 +40,19 @@ static const struct lr_option tunnel_options[] = {
     .type = LR_OPTION_CHOICE,
     .choices = "session|plain",
     .help = "what is spoken with the dispatcher; plain is for one that knows nothing else" },
+  { .name = "deploy",
+    .type = LR_OPTION_CHOICE,
+    .choices = "auto|never",
+    .help = "whether a dispatcher is put there for as long as the connection lasts; never: one is "
+            "installed there" },
+  { .name = "directory",
+    .type = LR_OPTION_STRING,
+    .help = "the directory at the far side that the dispatcher is put into" },
+  { .name = "bootstrap",
+    .type = LR_OPTION_CHOICE,
+    .choices = "push|wait",
+    .help = "whether the dispatcher is sent at once, or when the far side's shell says that it "
+            "reads" },
 };
 
 const char *

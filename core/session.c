@@ -93,6 +93,7 @@ struct session
   uint32_t lease;
   bool open;
   bool held; /* no request is sent yet */
+  bool unremoved;
   bool no_memory;
 
   char noise[LINE_MAX_SIZE + 1]; /* the end of what came before the banner */
@@ -191,6 +192,19 @@ session_noise (const struct session *session, size_t *size)
 {
   *size = session->noise_size;
   return session->noise;
+}
+
+void
+session_forget_noise (struct session *session)
+{
+  session->noise_size = session->noise_total = 0;
+  session->noise[0] = '\0';
+}
+
+bool
+session_is_unremoved (const struct session *session)
+{
+  return session->unremoved;
 }
 
 /* ---- control output ---- */
@@ -763,6 +777,8 @@ take_features (struct session *session, char *features)
        word = strtok_r (NULL, ",", &rest))
     if (strncmp (word, "channels=", 9) == 0 && parse_number (word + 9) > 0)
       session->limit = parse_number (word + 9);
+    else if (strcmp (word, "unremoved") == 0)
+      session->unremoved = true;
 }
 
 enum banner
@@ -850,6 +866,12 @@ take_line (struct session *session, const char *data, size_t size, bool *fine, c
       enum banner banner = parse_banner (session, line, problem, problem_size);
       *fine = banner != BANNER_WRONG;
       session->open = banner == BANNER_FOUND;
+      if (banner == BANNER_NONE && session->hooks->line != NULL
+          && session->hooks->line (session->context, line))
+        {
+          session->noise_size = (size_t) (start - session->noise);
+          session->noise[session->noise_size] = '\0';
+        }
     }
   if (!session->open && *fine && session->noise_total > NOISE_MAX)
     {

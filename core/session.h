@@ -45,6 +45,9 @@ struct session_hooks
 {
   void (*opened) (void *context); /* the banner has come */
   void (*log) (void *context, char direction, uint32_t channel, const char *packet_name);
+
+  /* LINE has come before the banner.  True: it was expected, and is no noise.  NULL: none is.  */
+  bool (*line) (void *context, const char *line);
 };
 
 struct session *session_new (const char *nonce, uint32_t lease, const struct session_hooks *hooks,
@@ -106,6 +109,12 @@ bool session_receive (struct session *session, const char *data, size_t size, ch
 /* Whether the banner has come; what came before it, or instead of it.  */
 bool session_is_open (const struct session *session);
 const char *session_noise (const struct session *session, size_t *size);
+
+/* Another transport is tried: what came through the last one is forgotten.  */
+void session_forget_noise (struct session *session);
+
+/* Whether the banner says that the dispatcher could not remove its own file.  */
+bool session_is_unremoved (const struct session *session);
 
 /* The connection is gone: every channel fails.  */
 void session_fail (struct session *session, const struct lr_error *error);

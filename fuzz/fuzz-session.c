@@ -632,7 +632,7 @@ note_opened (void *context)
   note (context, 3000);
 }
 
-static const struct session_hooks hooks = { note_opened, NULL };
+static const struct session_hooks hooks = { note_opened, NULL, NULL };
 
 /* Returns what the owners were told.  */
 static uint64_t

@@ -1286,14 +1286,6 @@ Test (connector, the_words_of_the_dispatcher_option_reach_wrap)
                      "</a/b><c d><-e>");
 }
 
-Test (connector, without_a_known_dispatcher_the_option_is_named)
-{
-  static const struct lr_connector connector = TABLE ("x", NAMED, .wrap = wrap_as_it_is);
-  expect_open_error (&connector, "x:web", LR_ERROR_UNSUPPORTED, "",
-                     "x: this version puts no dispatcher on the far side by itself: name one that "
-                     "is there with the option dispatcher=PATH");
-}
-
 Test (connector, the_installed_dispatcher_is_started_where_the_system_is_the_same)
 {
   static const struct lr_connector connector =

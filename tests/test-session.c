@@ -105,7 +105,7 @@ note_opened (void *context)
   far.opened++;
 }
 
-static const struct session_hooks hooks = { note_opened, NULL };
+static const struct session_hooks hooks = { note_opened, NULL, NULL };
 
 static void
 begin_far (void)

@@ -762,7 +762,9 @@ Test (url, words_are_split_at_raw_spaces_and_then_decoded)
   check_good (rows, COUNT (rows));
 }
 
-#define IT_TAKES "; it takes text, file, flag, count, color, words, tag, list, dispatcher, protocol"
+#define IT_TAKES                                                                                   \
+  "; it takes text, file, flag, count, color, words, tag, list, dispatcher, protocol, deploy, "    \
+  "directory, bootstrap"
 
 Test (url, unknown_options_are_refused_and_the_known_ones_named)
 {
@@ -773,11 +775,13 @@ Test (url, unknown_options_are_refused_and_the_known_ones_named)
     { "host:a?x", 0, "x", "the connector host takes no option \"x\"" IT_TAKES },
     { "host:a?\x1b=x", 0, "\\x1B", "the connector host takes no option \"\\x1B\"" IT_TAKES },
     { "name:a?text=b", 0, "text",
-      "the connector name takes no option \"text\"; it takes dispatcher, protocol" },
+      "the connector name takes no option \"text\"; it takes dispatcher, protocol, deploy, "
+      "directory, bootstrap" },
     { "first.only+1:a?dispatcher=b", 0, "dispatcher",
       "the connector first.only+1 takes no option \"dispatcher\"" },
     { "host:a,name:a?text=b", 1, "text",
-      "the connector name takes no option \"text\"; it takes dispatcher, protocol" },
+      "the connector name takes no option \"text\"; it takes dispatcher, protocol, deploy, "
+      "directory, bootstrap" },
     { "name:a?nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn=b", 0, "url",
       "name: takes no option "
       "\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\"" },

@@ -1,0 +1,196 @@
+#include "core/payload.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PREFIX "linux-"
+
+enum
+{
+  SIZE_MAX_SENT = 64 << 20, /* bytes: far more than any dispatcher */
+  BLOCK = 512,              /* of a tar archive */
+};
+
+char *
+payload_directory (void)
+{
+  const char *directory = secure_getenv ("LONGREACH_DISPATCHER_DIR");
+  if (directory == NULL || directory[0] != '/')
+    directory = DISPATCHER_DIRECTORY;
+  return strdup (directory);
+}
+
+void
+payload_machine (char *machine, size_t size)
+{
+  struct utsname names;
+  snprintf (machine, size, "%s", uname (&names) == 0 ? names.machine : "");
+}
+
+static char *
+path_of (const char *machine)
+{
+  char *path, *directory = payload_directory ();
+  if (directory == NULL
+      || asprintf (&path, "%s/portable/" PREFIX "%s/longreach-dispatcher", directory, machine) < 0)
+    path = NULL;
+  free (directory);
+  return path;
+}
+
+static int
+is_for_linux (const struct dirent *entry)
+{
+  return strncmp (entry->d_name, PREFIX, strlen (PREFIX)) == 0;
+}
+
+bool
+payload_machine_at (size_t index, char *machine, size_t size)
+{
+  struct dirent **entries;
+  char *path, *directory = payload_directory ();
+  if (directory == NULL || asprintf (&path, "%s/portable", directory) < 0)
+    path = NULL;
+  free (directory);
+  int count = path == NULL ? -1 : scandir (path, &entries, is_for_linux, alphasort);
+  free (path);
+  bool found = count >= 0 && index < (size_t) count;
+  if (found)
+    snprintf (machine, size, "%s", entries[index]->d_name + strlen (PREFIX));
+  for (int i = 0; i < count; i++)
+    free (entries[i]);
+  if (count >= 0)
+    free (entries);
+  return found;
+}
+
+/* Read all SIZE bytes.  An errno.  */
+static int
+read_wholly (int fd, char *data, size_t size)
+{
+  while (size > 0)
+    {
+      ssize_t got = read (fd, data, size);
+      if (got < 0 && errno == EINTR)
+        continue;
+      if (got <= 0)
+        return got == 0 ? EIO : errno;
+      data += got;
+      size -= (size_t) got;
+    }
+  return 0;
+}
+
+/* Load MACHINE's dispatcher, with room for BEFORE and AFTER bytes around it.  */
+static int
+load (struct payload *payload, const char *machine, size_t before, size_t after)
+{
+  struct stat info;
+  char *path = path_of (machine);
+  *payload = (struct payload){ NULL, 0 };
+  if (path == NULL)
+    return ENOMEM;
+  int fd =
+      machine[0] == '\0' || strchr (machine, '/') != NULL ? -1 : open (path, O_RDONLY | O_CLOEXEC);
+  int errnum = fd >= 0 ? 0 : machine[0] == '\0' || strchr (machine, '/') != NULL ? ENOENT : errno;
+  free (path);
+  if (errnum == 0 && fstat (fd, &info) != 0)
+    errnum = errno;
+  if (errnum == 0 && (!S_ISREG (info.st_mode) || info.st_size == 0 || info.st_size > SIZE_MAX_SENT))
+    errnum = ENOEXEC;
+  if (errnum == 0)
+    {
+      payload->size = (size_t) info.st_size;
+      payload->data = calloc (1, before + payload->size + after);
+      errnum =
+          payload->data == NULL ? ENOMEM : read_wholly (fd, payload->data + before, payload->size);
+    }
+  if (fd >= 0)
+    close (fd);
+  if (errnum != 0)
+    payload_free (payload);
+  return errnum;
+}
+
+int
+payload_load (struct payload *payload, const char *machine, const char *head)
+{
+  size_t length = strlen (head);
+  int errnum = load (payload, machine, length, 0);
+  if (errnum == 0)
+    {
+      memcpy (payload->data, head, length);
+      payload->size += length;
+    }
+  return errnum;
+}
+
+/* ---- archives ---- */
+
+/* A header of the POSIX ustar format.  */
+struct header
+{
+  char name[100];
+  char mode[8], uid[8], gid[8];
+  char size[12], time[12];
+  char checksum[8];
+  char type;
+  char link[100];
+  char magic[6], version[2];
+  char rest[BLOCK - 265];
+};
+
+static void
+write_header (char *block, const char *name, unsigned mode, size_t size, char type)
+{
+  struct header header;
+  unsigned sum = 0;
+  memset (&header, 0, sizeof header);
+  snprintf (header.name, sizeof header.name, "%s", name);
+  snprintf (header.mode, sizeof header.mode, "%07o", mode & 07777);
+  snprintf (header.uid, sizeof header.uid, "%07o", 0U);
+  snprintf (header.gid, sizeof header.gid, "%07o", 0U);
+  snprintf (header.size, sizeof header.size, "%011lo", (unsigned long) size & 077777777777);
+  snprintf (header.time, sizeof header.time, "%011lo", (unsigned long) time (NULL) & 077777777777);
+  header.type = type;
+  memcpy (header.magic, "ustar", 6);
+  memcpy (header.version, "00", 2);
+  memset (header.checksum, ' ', sizeof header.checksum);
+  for (size_t i = 0; i < sizeof header; i++)
+    sum += ((const unsigned char *) &header)[i];
+  snprintf (header.checksum, sizeof header.checksum, "%06o", sum & 0777777);
+  memcpy (block, &header, sizeof header);
+}
+
+int
+payload_load_archive (struct payload *payload, const char *machine, const char *folder,
+                      const char *name)
+{
+  char path[100];
+  int errnum = load (payload, machine, 2 * BLOCK, 3 * BLOCK);
+  if (errnum != 0)
+    return errnum;
+  /* Whoever is to run it must get there, and not look around.  */
+  snprintf (path, sizeof path, "%s/", folder);
+  write_header (payload->data, path, 0711, 0, '5');
+  snprintf (path, sizeof path, "%s/%s", folder, name);
+  write_header (payload->data + BLOCK, path, 0755, payload->size, '0');
+  /* Padded to a block, and two empty ones for the end.  */
+  payload->size = 2 * BLOCK + (payload->size + BLOCK - 1) / BLOCK * BLOCK + 2 * BLOCK;
+  return 0;
+}
+
+void
+payload_free (struct payload *payload)
+{
+  free (payload->data);
+  *payload = (struct payload){ NULL, 0 };
+}

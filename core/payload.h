@@ -1,0 +1,37 @@
+/* The portable dispatchers that are installed here, and how they are sent.  */
+
+#ifndef CORE_PAYLOAD_H
+#define CORE_PAYLOAD_H
+
+#include "core/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct payload
+{
+  char *data; /* owned: HEAD bytes of room, and the dispatcher */
+  size_t size;
+};
+
+/* The directory of the dispatchers, in memory that the caller frees; NULL: no memory.  The
+   environment can name another one, as the build tree does.  */
+char *payload_directory (void);
+
+/* This machine's type, as `uname -m` has it.  */
+void payload_machine (char *machine, size_t size);
+
+/* Machine types there is a dispatcher for: the one at INDEX, in order of their names.  False: there
+   are no more.  */
+bool payload_machine_at (size_t index, char *machine, size_t size);
+
+/* Load the dispatcher for MACHINE, with HEAD before it.  0, or an errno; ENOENT: there is none.  */
+int payload_load (struct payload *payload, const char *machine, const char *head);
+
+/* Load it as a tar archive that holds FOLDER and, in it, NAME.  */
+int payload_load_archive (struct payload *payload, const char *machine, const char *folder,
+                          const char *name);
+
+void payload_free (struct payload *payload);
+
+#endif
