@@ -464,7 +464,10 @@ static void
 complain_of_directories (struct bootstrap *bootstrap)
 {
   const char *directory = lr_hop_option (bootstrap->hop, "directory");
-  if (directory != NULL)
+  if (directory != NULL && bootstrap->full > 0)
+    set_problem (bootstrap, "there is no room for the dispatcher (%zu bytes) in its directory %s",
+                 bootstrap->payload.size, directory);
+  else if (directory != NULL)
     set_problem (bootstrap, "its directory %s is not there, not writable, or runs no programs",
                  directory);
   else
