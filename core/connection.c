@@ -203,18 +203,25 @@ quote_tail (const char *text, size_t length, char *buffer, size_t size)
   text_escape (buffer, size, line, length);
 }
 
-/* What the far side said that was no answer: on stderr, or before a banner that never came.  */
+/* What the far side said that was no answer: on stderr, or before a banner that never came, as
+   where a program uses its output for its own words too.  */
+static const char *
+last_words (const lr_connection *connection, size_t *size)
+{
+  const struct transport *transport = &connection->transport;
+  *size = transport->tail_size;
+  if (transport->tail[strspn (transport->tail, " \t\r\n")] != '\0' || connection->session == NULL
+      || connection->reached)
+    return transport->tail;
+  return session_noise (connection->session, size);
+}
+
 static void
 quote (const lr_connection *connection, char *buffer, size_t size)
 {
-  const struct transport *transport = &connection->transport;
-  size_t noise_size = 0;
-  const char *noise = NULL;
-  quote_tail (transport->tail, transport->tail_size, buffer, size);
-  if (connection->session != NULL && !connection->reached && buffer[0] == '\0')
-    noise = session_noise (connection->session, &noise_size);
-  if (noise_size > 0)
-    quote_tail (noise, noise_size, buffer, size);
+  size_t length;
+  const char *words = last_words (connection, &length);
+  quote_tail (words, length, buffer, size);
 }
 
 /* How the child ended, as a clause.  */
@@ -237,8 +244,10 @@ explain (const lr_connection *connection, lr_text *explanation)
 {
   const struct transport *transport = &connection->transport;
   const struct lr_hop *hop = last_hop (connection);
+  size_t size;
+  const char *words = last_words (connection, &size);
   if (transport->status_known && !transport->made_to_end && hop->connector->explain != NULL)
-    hop->connector->explain (hop, transport->status, transport->tail, explanation);
+    hop->connector->explain (hop, transport->status, words, explanation);
 }
 
 /* The transport has ended: find the reason.  */
@@ -1208,11 +1217,12 @@ attempt_has_ended (lr_connection *connection)
 {
   const struct transport *transport = &connection->transport;
   lr_text explanation = { NULL };
+  size_t size;
   explain (connection, &explanation);
   const struct bootstrap_end end = {
     .status_known = transport->status_known && !transport->made_to_end,
     .status = transport->status,
-    .said = transport->tail,
+    .said = last_words (connection, &size),
     .explained = explanation.data != NULL,
   };
   text_free (&explanation);
