@@ -9,6 +9,7 @@
 #include "core/url.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,7 +150,8 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
   assert (bootstrap != NULL);
   begin (bootstrap);
   int attempts = 0;
-  for (size_t start = 1; start < size;)
+  bool goes_on = true;
+  for (size_t start = 1; goes_on && start < size;)
     {
       char line[LINE_SIZE];
       const char *newline = memchr (data + start, '\n', size - start);
@@ -157,14 +159,14 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
       size_t kept = length < sizeof line - 1 ? length : sizeof line - 1;
       memcpy (line, data + start, kept);
       line[kept] = '\0';
-      if (!take (bootstrap, line, kept, &attempts))
-        break;
+      goes_on = take (bootstrap, line, kept, &attempts);
       start += length + 1;
     }
   const char *problem = bootstrap_problem (bootstrap);
   assert (problem == NULL || problem[0] != '\0');
   lr_command command = { NULL, 0, 0, NULL, 0 };
-  bootstrap_clean (bootstrap, true, &command);
+  if (goes_on)
+    bootstrap_clean (bootstrap, true, &command);
   command_free (&command);
   bootstrap_free (bootstrap);
   return 0;
