@@ -1,4 +1,6 @@
 #include "cli/connect.h"
+#include "cli/interruption.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -135,15 +137,45 @@ time_to_wait (uint64_t milliseconds)
   return milliseconds == 0 ? LR_NEVER : milliseconds;
 }
 
-/* Open URL with what is there already.  Returns 0 or -1.  */
+/* How opening has ended.  */
+struct opening
+{
+  bool known;
+  int status;
+  struct lr_error error; /* if the status is not 0 */
+};
+
+static void
+take_note (void *data, int status, void *result, const struct lr_error *error)
+{
+  struct opening *opening = data;
+  (void) result;
+  opening->known = true;
+  opening->status = status;
+  if (status != 0)
+    opening->error = *error;
+}
+
+/* Open URL with what is there already.  Returns 0 or -1; -1 too where somebody was asked and has
+   given up.  */
 static int
 open_connection (const char *url, struct lr_error *error)
 {
+  /* Not on the stack: it is told of the end when the connection is closed too.  */
+  static struct opening opening;
+  opening.known = false;
   struct lr_open_args args =
       LR_OPEN_ARGS (.url = url, .options = given.connector_options.items, .loop = opened.loop,
                     .timeout_ms = time_to_wait (given.connect_timeout),
-                    .keep_alive_ms = time_to_wait (given.keep_alive));
-  return lr_open (opened.registry, &args, &opened.connection, error);
+                    .keep_alive_ms = time_to_wait (given.keep_alive), .prompt = prompt_callback ());
+  if (lr_submit_open (opened.registry, &args, take_note, &opening, &opened.connection, error) != 0)
+    return -1;
+  while (!opening.known && prompt_given_up () == 0)
+    if (lr_loop_dispatch (opened.loop, LR_NEVER, error) < 0)
+      return -1;
+  if (opening.known && opening.status != 0)
+    *error = opening.error;
+  return opening.known ? opening.status : -1;
 }
 
 int
@@ -155,7 +187,8 @@ connect_open (const char *url, lr_connection **connection)
   struct lr_error error;
   if (lr_loop_new (&opened.loop, &error) != 0 || open_connection (url, &error) != 0)
     {
-      status = report_open_failure (&error);
+      int signal = prompt_given_up ();
+      status = signal == 0 ? report_open_failure (&error) : interruption_note (signal);
       connect_end ();
       return status;
     }
@@ -185,6 +218,7 @@ connect_end (void)
 {
   lr_close (opened.connection);
   opened.connection = NULL;
+  prompt_forget ();
   lr_loop_free (opened.loop);
   opened.loop = NULL;
   lr_free (opened.host);
