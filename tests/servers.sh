@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # whoever sources it sets $scratch
+# Servers for the tests, with all that they have below $scratch.  Sourced.
+
+# need PROGRAM...: or skip this test.
+need () {
+  local program
+  PATH=$PATH:/usr/sbin:/sbin
+  for program in "$@"; do
+    if ! command -v "$program" > /dev/null; then
+      echo "skipped: there is no $program"
+      exit 77
+    fi
+  done
+}
+
+# ---- containers ----
+
+# Go on in this test's own namespaces of processes and mounts, with a /run of its own, so that
+# whatever is started here ends with the test, however that ends.  Called first, as
+# `isolate "$@"`.
+isolate () {
+  if [ "$(id -u)" != 0 ]; then
+    echo "skipped: only root can start containers"
+    exit 77
+  fi
+  if [ -z "${LR_ISOLATED:-}" ]; then
+    LR_ISOLATED=yes exec unshare --mount --propagation slave --pid --fork --kill-child \
+      --mount-proc bash "$0" "$@"
+  fi
+  unset LR_ISOLATED
+  mount -t tmpfs -o mode=755 none /run
+}
+
+# make_root DIRECTORY: a small system, with a shell and users.
+make_root () {
+  local applet
+  mkdir -p "$1"/{bin,etc,root,tmp,var/tmp}
+  chmod 1777 "$1/tmp" "$1/var/tmp"
+  cp "$(command -v busybox)" "$1/bin/busybox"
+  for applet in $(busybox --list); do
+    [ -e "$1/bin/$applet" ] || ln -s busybox "$1/bin/$applet"
+  done
+  make_users "$1"
+}
+
+# make_bare_root DIRECTORY: a program with a few names, and none of them a shell's.
+make_bare_root () {
+  local name
+  mkdir -p "$1"/{bin,etc,tmp}
+  chmod 1777 "$1/tmp"
+  cp "$(command -v busybox)" "$1/bin/sleep"
+  for name in cat id true; do
+    ln "$1/bin/sleep" "$1/bin/$name"
+  done
+  make_users "$1"
+}
+
+make_users () {
+  printf '%s\n' root:x:0:0:root:/root:/bin/sh anna:x:1234:1234::/tmp:/bin/sh > "$1/etc/passwd"
+  printf '%s\n' root:x:0: anna:x:1234: friends:x:77:anna > "$1/etc/group"
+}
+
+# Start dockerd, for which $DOCKER_HOST is set.  Everything it has goes into $scratch/docker.
+start_dockerd () {
+  local place=$scratch/docker driver
+  mkdir -p "$place" /etc/docker
+  mount -t tmpfs none /etc/docker # it writes a key there
+  export DOCKER_HOST=unix://$place/socket DOCKER_CONFIG=$place/config
+  for driver in overlay2 vfs; do
+    dockerd --host "$DOCKER_HOST" --data-root "$place/data" \
+      --exec-root "$place/exec" --pidfile "$place/pid" --storage-driver "$driver" \
+      --bridge=none --iptables=false --ip6tables=false --shutdown-timeout 1 \
+      > "$place/log" 2>&1 < /dev/null &
+    dockerd=$!
+    while kill -0 "$dockerd" 2> /dev/null; do
+      if docker version > "$place/version" 2>&1; then
+        return
+      fi
+      sleep 0.05
+    done
+  done
+  echo "dockerd does not start:"
+  tail -n 20 "$place/log"
+  exit 1
+}
+
+# Remove the containers, whose control groups would stay, and end dockerd.
+stop_dockerd () {
+  local ids
+  mapfile -t ids < <(docker ps --all --quiet 2> /dev/null)
+  [ ${#ids[@]} = 0 ] || docker rm --force "${ids[@]}" > /dev/null 2>&1 || true
+  kill "$dockerd" 2> /dev/null || true
+  wait "$dockerd" || true
+}
+
+# Have podman keep everything in $scratch/podman.
+start_podman () {
+  local place=$scratch/podman
+  mkdir -p "$place/roots"
+  export CONTAINERS_CONF=$place/containers.conf CONTAINERS_STORAGE_CONF=$place/storage.conf
+  cat > "$CONTAINERS_CONF" << END
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+static_dir = "$place/static"
+tmp_dir = "$place/tmp"
+volume_path = "$place/volumes"
+[network]
+network_config_dir = "$place/networks"
+[containers]
+default_ulimits = ["nofile=1000:1000", "nproc=1000:1000"]
+END
+  cat > "$CONTAINERS_STORAGE_CONF" << END
+[storage]
+driver = "vfs"
+graphroot = "$place/graph"
+runroot = "$place/run"
+END
+}
+
+stop_podman () {
+  podman rm --all --force --time 0 > /dev/null 2>&1 || true
+}
+
+# start_container ENGINE NAME ROOT [OPTION]...: run a container that does nothing, on a copy of ROOT;
+# with COMMAND set, one that does that.
+start_container () {
+  local engine=$1 name=$2 root=$3 image
+  local -a command=(/bin/sleep 1000000)
+  shift 3
+  [ -z "${COMMAND:-}" ] || read -r -a command <<< "$COMMAND"
+  if [ "$engine" = docker ]; then
+    image=test-$(basename "$root")
+    docker image inspect "$image" > /dev/null 2>&1 \
+      || tar -C "$root" -c . | docker import - "$image" > /dev/null
+    docker run --detach --network none --name "$name" "$@" "$image" "${command[@]}" > /dev/null
+  else
+    cp -a "$root" "$scratch/podman/roots/$name"
+    podman run --detach --network none --name "$name" "$@" \
+      --rootfs "$scratch/podman/roots/$name" "${command[@]}" > /dev/null
+  fi
+}
+
+# root_of ENGINE NAME: where this machine sees what the container NAME has as its root.
+root_of () {
+  echo "/proc/$("$1" inspect --format '{{.State.Pid}}' "$2")/root"
+}
+
+# processes_in ENGINE NAME: the ids, here, of the processes in it but its first, zombies included.
+processes_in () {
+  local first namespace pid
+  first=$("$1" inspect --format '{{.State.Pid}}' "$2")
+  namespace=$(readlink "/proc/$first/ns/pid")
+  for pid in $(ps -e -o pid=); do
+    if [ "$pid" != "$first" ] && { [ "$(readlink "/proc/$pid/ns/pid" 2> /dev/null)" = "$namespace" ] \
+      || [ "$(ps -o ppid= -p "$pid" 2> /dev/null | tr -d ' ')" = "$first" ]; }; then
+      echo "$pid"
+    fi
+  done
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# shellcheck disable=SC2317 # functions are called by their names
+# docker, against a daemon of the test's own.
+set -eu
+
+engine=docker
+# shellcheck source=tests/servers.sh
+. "$(dirname "$0")/servers.sh"
+need docker dockerd runc busybox unshare
+isolate "$@"
+scratch=$(mktemp -d)
+chmod 755 "$scratch"
+# shellcheck source=tests/containers.sh
+. "$(dirname "$0")/containers.sh"
+
+clean_up () {
+  stop_dockerd
+  rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+umask 022
+start_dockerd
+make_root "$scratch/shell"
+make_bare_root "$scratch/bare"
+start_container docker shell "$scratch/shell"
+start_container docker bare "$scratch/bare"
+start_container docker memory "$scratch/bare" --tmpfs /tmp
+start_container docker fixed "$scratch/bare" --read-only
+start_container docker paused "$scratch/shell"
+docker pause paused > /dev/null
+COMMAND=/bin/true start_container docker stopped "$scratch/shell"
+COMMAND=/bin/true start_container docker restarting "$scratch/shell" --restart always
+
+leaves_no_file "with a shell no file is left" shell run_in_a_container
+nothing_is_left "with a shell nothing runs in the end" shell
+leaves_no_file "without a shell no file is left" bare run_without_a_shell
+nothing_is_left "without a shell nothing runs in the end" bare
+refuses "what is put beneath a file system of memory is missed" \
+  "memory: it has no shell, and the dispatcher that was put into its /tmp could not be run; *" \
+  "memory?directory=/tmp"
+carry_files
+run_what_is_there
+refuse_names
+
+# ---- docker's own words ----
+
+refuses "an unknown container" \
+  "nobody: there is no such container; docker said: *No such container: nobody" nobody
+refuses "a container that is stopped" "stopped: the container is not running; docker said: *" stopped
+refuses "one that is paused" "paused: the container is paused; docker said: *" paused
+is_restarting () {
+  [ "$(docker inspect --format '{{.State.Restarting}}' restarting)" = true ]
+}
+wait_until is_restarting || not_ok "a container is restarting"
+refuses "one that is restarting" "restarting: the container is restarting; docker said: *" restarting
+refuses "an unknown user" \
+  "shell: there is no such user in the container; docker said: *unable to find user nobody9*" \
+  nobody9@shell
+refuses "an unknown user where there is no shell" \
+  "bare: there is no such user in the container; docker said: *" nobody9@bare
+refuses "an unknown group" \
+  "shell: there is no such group in the container; docker said: *" anna%3Anobody9@shell
+
+refuses "a daemon that is not there" "shell: the Docker daemon can't be reached; docker said: *" \
+  "shell?host=unix://$scratch/none"
+refuses "a daemon behind a port where nobody listens" \
+  "shell: the Docker daemon can't be reached; docker said: *" "shell?host=tcp://127.0.0.1:1"
+refuses "a daemon that is not ours to use" \
+  "shell: you are not allowed to use the Docker daemon; docker said: *" \
+  "shell?program=setpriv --reuid=65534 --regid=65534 --clear-groups docker"
+refuses "an unknown context" "shell: there is no such Docker context; docker said: *" \
+  "shell?context=nowhere"
+check "an empty host" 255 "longreach: docker: host= has no value" \
+  "$longreach" run "docker:shell?host=" -- id
+
+daemon=$DOCKER_HOST
+unset DOCKER_HOST
+docker context create far --docker "host=$daemon" > /dev/null 2>&1
+runs "a context leads to the daemon" "uid=0*" "shell?context=far" id
+runs "a host does" "uid=0*" "shell?host=$daemon" id
+export DOCKER_HOST=$daemon
+
+lose_things
+
+exit "$failed"
