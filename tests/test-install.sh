@@ -91,7 +91,9 @@ done
 for page in $pages; do
   check "$page is installed in its section" test -s "$stage$mandir/man${page##*.}/${page##*/}"
 done
-same "the plugin directory has plugins only" "local.so " "$(cd "$stage$plugindir" && printf '%s ' *)"
+same "the manual page of docker is that of podman too" longreach-docker.7 \
+  "$(readlink "$stage$mandir/man7/longreach-podman.7")"
+same "the plugin directory has plugins only" "docker.so local.so ssh.so " "$(cd "$stage$plugindir" && printf '%s ' *)"
 same "libtool's own files are not installed" "" "$(find "$stage" -name '*.la')"
 same "no other program is installed" "longreach " "$(cd "$stage$bindir" && printf '%s ' *)"
 same "everyone can read what is installed" "" "$(find "$stage" ! -type l ! -perm -444)"
@@ -255,7 +257,7 @@ check "the distributed files can be configured, built and installed" install_for
 same "the installed command finds its library, plugin and dispatcher" hello \
   "$(installed run local: echo hello || true)"
 same "the installed plugin is listed" "installed $prefix/lib/longreach/plugins/local.so" \
-  "$(installed plugins | awk '/^local/ { printf "%s ", $3 } /^ / { print $1 }')"
+  "$(installed plugins local | awk '/^local/ { printf "%s ", $3 } /^ / { print $1 }')"
 
 # ---- the examples, as whoever starts from them builds them ----
 
