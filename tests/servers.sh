@@ -14,14 +14,12 @@ need () {
   done
 }
 
-# ---- containers ----
-
 # Go on in this test's own namespaces of processes and mounts, with a /run of its own, so that
 # whatever is started here ends with the test, however that ends.  Called first, as
 # `isolate "$@"`.
 isolate () {
   if [ "$(id -u)" != 0 ]; then
-    echo "skipped: only root can start containers"
+    echo "skipped: only root can start servers like these"
     exit 77
   fi
   if [ -z "${LR_ISOLATED:-}" ]; then
@@ -31,6 +29,8 @@ isolate () {
   unset LR_ISOLATED
   mount -t tmpfs -o mode=755 none /run
 }
+
+# ---- containers ----
 
 # make_root DIRECTORY: a small system, with a shell and users.
 make_root () {
@@ -160,4 +160,111 @@ processes_in () {
       echo "$pid"
     fi
   done
+}
+
+# ---- users of this machine ----
+
+# The hash of "far side", as crypt(3) writes it.
+PASSWORD='far side'
+PASSWORD_HASH='$6$longreach$MCNyDDhzJAdSgQr8UZup55F3LtqIcx9qy6uaJ.LkLBEH.O.J08q7zxS66eOqtRiqpGFvqSkUD/q5eW0Nqd0701'
+
+# Let there be users who are known only here.
+begin_users () {
+  local file
+  mkdir -p "$scratch/etc" "$scratch/home" "$scratch/shells"
+  for file in passwd group shadow; do
+    cp -p "/etc/$file" "$scratch/etc/$file"
+    mount --bind "$scratch/etc/$file" "/etc/$file"
+  done
+  next_id=61000
+}
+
+# add_user NAME SHELL: with the password above, and a home directory of their own.
+add_user () {
+  local home=$scratch/home/$1
+  echo "$1:x:$next_id:$next_id::$home:$2" >> /etc/passwd
+  echo "$1:x:$next_id:" >> /etc/group
+  echo "$1:$PASSWORD_HASH:19000:0:99999:7:::" >> /etc/shadow
+  mkdir -p "$home/.cache"
+  chown -R "$next_id:$next_id" "$home"
+  next_id=$((next_id + 1))
+}
+
+# make_shell NAME: a login shell, the script on standard input.
+make_shell () {
+  cat > "$scratch/shells/$1"
+  chmod 755 "$scratch/shells/$1"
+}
+
+# ---- sshd ----
+#
+# Every server has a name, which $scratch/ssh_config knows: `reach NAME` goes there.
+
+begin_sshd () {
+  mkdir -p /run/sshd "$scratch/ssh"
+  ssh-keygen -q -t ed25519 -N '' -f "$scratch/ssh/host_key"
+  ssh-keygen -q -t ed25519 -N '' -f "$scratch/ssh/key"
+  cp "$scratch/ssh/key.pub" "$scratch/ssh/authorized_keys"
+  chmod 644 "$scratch/ssh/authorized_keys"
+  : > "$scratch/ssh/known_hosts"
+  declare -gA sshd_port=() sshd_pid=()
+  cat > "$scratch/ssh_config" << END
+IdentityFile $scratch/ssh/key
+IdentitiesOnly yes
+UserKnownHostsFile $scratch/ssh/known_hosts
+GlobalKnownHostsFile /dev/null
+END
+}
+
+sshd_has_begun () {
+  grep -q 'Server listening\|Cannot bind' "$scratch/ssh/$1.log" || ! kill -0 "$2" 2> /dev/null
+}
+
+# start_sshd NAME [CONFIGURATION-LINE]...
+start_sshd () {
+  start_sshd_in true "$@"
+}
+
+# start_sshd_in FUNCTION NAME [CONFIGURATION-LINE]...: with mounts of its own, which FUNCTION makes.
+start_sshd_in () {
+  local prepare=$1 name=$2 port log=$scratch/ssh/$2.log
+  shift 2
+  [ "$prepare" = true ] || export -f "${prepare?}"
+  for ((tries = 0; tries < 20; tries++)); do
+    port=$((20000 + RANDOM % 12000))
+    {
+      printf '%s\n' "$@"
+      cat << END
+Port $port
+ListenAddress 127.0.0.1
+HostKey $scratch/ssh/host_key
+AuthorizedKeysFile $scratch/ssh/authorized_keys
+StrictModes no
+UsePAM no
+UseDNS no
+PidFile none
+PrintMotd no
+END
+    } > "$scratch/ssh/$name.conf"
+    : > "$log"
+    scratch=$scratch unshare --mount --propagation private bash -euc \
+      "$prepare; exec /usr/sbin/sshd -D -e -f \"\$scratch/ssh/$name.conf\"" 2> "$log" &
+    sshd_pid[$name]=$!
+    if wait_until 20 sshd_has_begun "$name" "${sshd_pid[$name]}" \
+      && grep -q 'Server listening' "$log"; then
+      sshd_port[$name]=$port
+      cat >> "$scratch/ssh_config" << END
+Host $name
+  HostName 127.0.0.1
+  Port $port
+  HostKeyAlias $name
+END
+      echo "$name $(cat "$scratch/ssh/host_key.pub")" >> "$scratch/ssh/known_hosts"
+      return
+    fi
+    kill "${sshd_pid[$name]}" 2> /dev/null || true
+    wait "${sshd_pid[$name]}" 2> /dev/null || true
+  done
+  echo "no sshd could be started: $(cat "$log")"
+  exit 1
 }

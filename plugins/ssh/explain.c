@@ -16,13 +16,26 @@ struct line
   int size; /* -1: none */
 };
 
-/* What ssh's words mean.  The first row with a line that has all of WORDS (separated by `*`) in it
-   holds, and that line is quoted: what tells more comes before what follows from it.  */
-static const struct
+/* What ssh's words mean, if there is a line with them: WORDS are parts in their order, separated by
+   `*`.  The first row of a table that holds is taken, and its line quoted: what tells more comes
+   before what follows from it.  */
+struct row
 {
   const char *words;
   const char *meaning;
-} rows[] = {
+};
+
+static const char denied[] = "Permission denied (";
+
+/* Why there was no better key, where the server has denied permission.  */
+static const struct row key_rows[] = {
+  { "Permissions * for * are too open", "ssh does not use a key that others can read" },
+  { "Identity file * not accessible", "the key that was named is not there" },
+  { "no such identity", "the key that was named is not there" },
+  { "Load key ", "ssh can't use the key that was named" },
+};
+
+static const struct row rows[] = {
   /* Before there is a connection: how ssh was called.  */
   { "Bad configuration option", "ssh does not know an option in its configuration" },
   { "Bad owner or permissions on", "ssh refuses its configuration, because others can change it" },
@@ -43,6 +56,7 @@ static const struct
 
   /* The way there.  */
   { "Could not resolve hostname", "there is no host of this name" },
+  { "open failed: connect failed", "the jump host can't reach it" },
   { "stdio forwarding failed", "the jump host can't reach it" },
   { "Connection refused", "nothing listens at that port" },
   { "No route to host", "no way leads there" },
@@ -63,10 +77,7 @@ static const struct
   /* Who we are.  */
   { "Too many authentication failures", "the server did not let us in: ssh has offered more keys "
                                         "than it wants to see" },
-  { "Permissions * for * are too open", "ssh does not use a key that others can read" },
-  { "no such identity", "the key that was named is not there" },
-  { "Load key ", "ssh can't use the key that was named" },
-  { "Permission denied (", "the server did not let us in" },
+  { denied, "the server did not let us in" },
   { "Authentication failed", "the server did not let us in" },
 
   /* Inside.  */
@@ -142,20 +153,32 @@ find_last_line (const char *text)
   return last;
 }
 
+/* Explain by one of COUNT rows, if one holds.  */
+static bool
+explain_by (const struct row *table, size_t count, const char *text, lr_text *out)
+{
+  for (size_t i = 0; i < count; i++)
+    {
+      struct line line = find_line (text, table[i].words);
+      if (line.size < 0)
+        continue;
+      lr_text_set (out, "%s; ssh says: %.*s", table[i].meaning, line.size, line.text);
+      return true;
+    }
+  return false;
+}
+
 void
 ssh_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_text *out)
 {
   (void) hop;
   if (status != STATUS_OF_SSH)
     return;
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    {
-      struct line line = find_line (stderr_tail, rows[i].words);
-      if (line.size < 0)
-        continue;
-      lr_text_set (out, "%s; ssh says: %.*s", rows[i].meaning, line.size, line.text);
-      return;
-    }
+  if (find_line (stderr_tail, denied).size >= 0
+      && explain_by (key_rows, sizeof key_rows / sizeof key_rows[0], stderr_tail, out))
+    return;
+  if (explain_by (rows, sizeof rows / sizeof rows[0], stderr_tail, out))
+    return;
   struct line last = find_last_line (stderr_tail);
   if (last.size < 0)
     lr_text_set (out, "ssh has failed, and says nothing (does its LogLevel silence it?)");

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # who sources it looks at $output
+# What the tests of the connector ssh share.  Sourced, behind servers.sh.
+
+isolate "$@"
+need ssh sshd pgrep
+
+# In a /run of the test's own.  Not below /tmp, which a server may hide.
+scratch=/run/test
+mkdir "$scratch"
+failed=0
+
+# Not the script that libtool wraps around a program, so that its process is known.
+longreach=$(command -v longreach)
+if [ -x "$(dirname "$longreach")/.libs/longreach" ]; then
+  longreach=$(dirname "$longreach")/.libs/longreach
+fi
+
+ok () {
+  echo "ok $1"
+}
+
+not_ok () {
+  echo "not ok $1${2:+: $2}"
+  failed=1
+}
+
+# wait_until SECONDS COMMAND...
+wait_until () {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    if ((SECONDS > deadline)); then
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
+# reach SUBCOMMAND TARGET...: run longreach with the configuration $ssh_config, or the one that knows
+# the servers; its outputs go to $output and $error, its status to $status.
+reach () {
+  local subcommand=$1
+  shift
+  status=0
+  timeout 60 setsid --wait "$longreach" "$subcommand" -o config="${ssh_config:-$scratch/ssh_config}" \
+    "$@" > "$scratch/output" 2> "$scratch/error" < /dev/null || status=$?
+  output=$(cat "$scratch/output")
+  error=$(cat "$scratch/error")
+}
+
+# expect_run NAME TARGET [OPTION]...: what is run there prints what it should, and nothing else is
+# printed.
+expect_run () {
+  local name=$1 target=$2
+  shift 2
+  reach run "$@" "ssh:$target" -- sh -c 'echo "it is $(id -un)"; echo "to $0" >&2; exit 7' stderr
+  if [ "$status" = 7 ] && [ "$output" = "it is ${target%%@*}" ] && [ "$error" = "to stderr" ]; then
+    ok "$name"
+  else
+    not_ok "$name" "status $status: $output; $error"
+  fi
+}
+
+# expect_failure NAME WORDS TARGET [OPTION]...: the only thing said is a sentence with the words.
+expect_failure () {
+  local name=$1 words=$2 target=$3
+  shift 3
+  reach run "$@" "$target" -- true
+  if [ "$status" = 255 ] && [ "$(wc -l < "$scratch/error")" = 1 ] && [[ $error == *"$words"* ]]; then
+    ok "$name"
+  else
+    not_ok "$name" "status $status: $output; $error"
+  fi
+}
+
+no_dispatchers () {
+  ! pgrep -x longreach-dispa > /dev/null
+}
+
+# expect_nothing_left NAME: of what was put on a far side, or started there.
+expect_nothing_left () {
+  local files
+  if ! wait_until 15 no_dispatchers; then
+    not_ok "$1: no process is left" "$(ps -ef)"
+    return
+  fi
+  files=$(find "$scratch/home" -name '.lr-*')
+  if [ -n "$files" ]; then
+    not_ok "$1: no file is left" "$files"
+  else
+    ok "$1: nothing is left"
+  fi
+}
