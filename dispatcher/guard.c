@@ -1,5 +1,7 @@
 #include "dispatcher/guard.h"
 
+#include "dispatcher/descriptors.h"
+#include "dispatcher/number.h"
 #include "dispatcher/process.h"
 
 #include <dirent.h>
@@ -12,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ signal_sessions (int signal)
     seen[i] = false;
   while (stream != NULL && (entry = readdir (stream)) != NULL)
     {
-      long pid = strtol (entry->d_name, NULL, 10);
+      long pid = (long) number_parse (entry->d_name, 10, NULL);
       long session = pid > 0 ? process_session_of (pid) : -1;
       for (int i = 0; session > 0 && i < PLACES; i++)
         if (places[i] == (int) session)
@@ -64,19 +65,6 @@ signal_sessions (int signal)
   return any;
 }
 
-/* The dispatcher's ends of pipes too: it would never see their ends, nor this process its own.  */
-static void
-close_all_but_first (void)
-{
-#ifdef SYS_close_range
-  if (syscall (SYS_close_range, 1, ~0U, 0) == 0)
-    return;
-#endif
-  long limit = sysconf (_SC_OPEN_MAX);
-  for (long i = 1; i < (limit < 0 || limit > 65536 ? 65536 : limit); i++)
-    close ((int) i);
-}
-
 __attribute__ ((__noreturn__)) static void
 guard (int pipe_fd)
 {
@@ -84,7 +72,8 @@ guard (int pipe_fd)
   setsid ();
   prctl (PR_SET_NAME, "longreach-guard");
   dup2 (pipe_fd, 0);
-  close_all_but_first ();
+  /* The dispatcher's ends of pipes too: it would never see their ends, nor this process its own. */
+  descriptors_close_from (1);
   while (read (0, &byte, 1) < 0 && errno == EINTR)
     continue;
   bool any = signal_sessions (SIGHUP);

@@ -1,9 +1,10 @@
 #include "dispatcher/ids.h"
 
+#include "dispatcher/accounts.h"
+#include "dispatcher/accounts_text.h"
 #include "dispatcher/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +26,14 @@ struct slot
 /* One database and what its files looked like when the cache was filled.  */
 struct cache
 {
-  const char *const files[2];
-  struct stat seen[2];
+  struct stat seen[2]; /* of its file, and of the file that names the sources */
   int64_t filled_at;
   uint64_t checked; /* loop generation of the last look at the files */
   struct slot slots[CACHE_SLOTS];
+  char digits[16]; /* what was last given out without being kept */
 };
 
-static struct cache users = { .files = { "/etc/passwd", "/etc/nsswitch.conf" } };
-static struct cache groups = { .files = { "/etc/group", "/etc/nsswitch.conf" } };
+static struct cache users, groups;
 
 static bool
 same_file (const struct stat *a, const struct stat *b)
@@ -48,6 +48,8 @@ same_file (const struct stat *a, const struct stat *b)
 static void
 refresh (struct cache *cache)
 {
+  const char *const files[] = { cache == &users ? "/etc/passwd" : "/etc/group",
+                                "/etc/nsswitch.conf" };
   if (cache->checked == loop_generation ())
     return;
   cache->checked = loop_generation ();
@@ -55,7 +57,7 @@ refresh (struct cache *cache)
   for (int i = 0; i < 2; i++)
     {
       struct stat now;
-      if (stat (cache->files[i], &now) != 0)
+      if (stat (files[i], &now) != 0)
         memset (&now, 0, sizeof now);
       stale = stale || !same_file (&now, &cache->seen[i]);
       cache->seen[i] = now;
@@ -70,19 +72,18 @@ refresh (struct cache *cache)
     }
 }
 
-/* The name of ID by LOOK_UP, which returns NULL with errno 0 or ENOENT for "none".  */
+/* The name of ID by LOOK_UP, which returns NULL with errno 0 for "none".  */
 static const char *
 cached_name (struct cache *cache, unsigned id, const char *(*look_up) (unsigned id))
 {
-  static char digits[16];
+  char *digits = cache->digits;
   refresh (cache);
   struct slot *slot = &cache->slots[id % CACHE_SLOTS];
   if (slot->name != NULL && slot->id == id)
     return slot->name;
-  snprintf (digits, sizeof digits, "%u", id);
-  errno = 0;
+  snprintf (digits, sizeof cache->digits, "%u", id);
   const char *name = look_up (id);
-  bool known = name != NULL || errno == 0 || errno == ENOENT;
+  bool known = name != NULL || errno == 0;
   if (name == NULL)
     name = digits;
   if (!known)
@@ -96,14 +97,14 @@ cached_name (struct cache *cache, unsigned id, const char *(*look_up) (unsigned 
 static const char *
 look_up_user (unsigned id)
 {
-  const struct passwd *entry = getpwuid (id);
+  const struct passwd *entry = accounts_user_by_id (id);
   return entry == NULL ? NULL : entry->pw_name;
 }
 
 static const char *
 look_up_group (unsigned id)
 {
-  const struct group *entry = getgrgid (id);
+  const struct group *entry = accounts_group_by_id (id);
   return entry == NULL ? NULL : entry->gr_name;
 }
 
@@ -119,41 +120,13 @@ ids_group_name (gid_t gid)
   return cached_name (&groups, gid, look_up_group);
 }
 
-bool
-ids_parse (const char *text, unsigned *id)
-{
-  if (text[0] == '\0' || strspn (text, "0123456789") != strlen (text))
-    return false;
-  text += strspn (text, "0");
-  if (strlen (text) > 10)
-    return false;
-  unsigned long long value = strtoull (text, NULL, 10);
-  if (value >= UINT_MAX) /* -1 means "leave as it is" to the kernel */
-    return false;
-  *id = (unsigned) value;
-  return true;
-}
-
-/* Errors that only say "no such entry".  */
-static void
-forgive_missing (void)
-{
-  if (errno == ENOENT || errno == ESRCH)
-    errno = 0;
-}
-
 const struct passwd *
 ids_find_user (const char *user)
 {
   unsigned id;
-  errno = 0;
-  const struct passwd *entry = getpwnam (user);
-  if (entry == NULL && ids_parse (user, &id))
-    {
-      errno = 0;
-      entry = getpwuid (id);
-    }
-  forgive_missing ();
+  const struct passwd *entry = accounts_user (user);
+  if (entry == NULL && accounts_parse_id (user, &id))
+    entry = accounts_user_by_id (id);
   return entry;
 }
 
@@ -161,33 +134,8 @@ const struct group *
 ids_find_group (const char *group)
 {
   unsigned id;
-  errno = 0;
-  const struct group *entry = getgrnam (group);
-  if (entry == NULL && ids_parse (group, &id))
-    {
-      errno = 0;
-      entry = getgrgid (id);
-    }
-  forgive_missing ();
+  const struct group *entry = accounts_group (group);
+  if (entry == NULL && accounts_parse_id (group, &id))
+    entry = accounts_group_by_id (id);
   return entry;
-}
-
-gid_t *
-ids_groups_of (const char *user, gid_t gid, size_t *count)
-{
-  int room = 32;
-  for (;;)
-    {
-      int wanted = room;
-      gid_t *list = malloc ((size_t) room * sizeof *list);
-      if (list == NULL)
-        return NULL;
-      if (getgrouplist (user, gid, list, &wanted) >= 0)
-        {
-          *count = (size_t) wanted;
-          return list;
-        }
-      free (list);
-      room = wanted > room ? wanted : room * 2;
-    }
 }

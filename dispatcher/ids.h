@@ -18,10 +18,4 @@ const char *ids_group_name (gid_t gid);
 const struct passwd *ids_find_user (const char *user);
 const struct group *ids_find_group (const char *group);
 
-/* TEXT as a decimal id that can belong to somebody.  */
-bool ids_parse (const char *text, unsigned *id);
-
-/* All groups of USER, whose primary one is GID, in memory the caller frees; NULL without memory. */
-gid_t *ids_groups_of (const char *user, gid_t gid, size_t *count);
-
 #endif

@@ -1,5 +1,6 @@
 #include "dispatcher/launch.h"
 
+#include "dispatcher/accounts.h"
 #include "dispatcher/ids.h"
 #include "dispatcher/mode.h"
 #include "dispatcher/terminal.h"
@@ -28,11 +29,11 @@ check_user (struct launch *launch, struct request *request, const struct packet_
     }
   setup->uid = entry->pw_uid;
   setup->gid = entry->pw_gid;
-  launch->groups = ids_groups_of (entry->pw_name, entry->pw_gid, &setup->group_count);
+  launch->groups = accounts_groups_of (entry->pw_name, entry->pw_gid, &setup->group_count);
   setup->groups = launch->groups;
   if (launch->groups != NULL)
     return true;
-  answer_os_error (request, ENOMEM, "cannot list the groups of %s", user->data);
+  answer_os_error (request, errno, "cannot list the groups of %s", user->data);
   return false;
 }
 
@@ -116,6 +117,17 @@ is_removed (const struct packet_list *removed, const char *variable)
   return false;
 }
 
+static bool
+make_term (struct launch *launch, const char *term)
+{
+  size_t size = sizeof "TERM=" + strlen (term);
+  launch->term = malloc (size);
+  if (launch->term == NULL)
+    return false;
+  snprintf (launch->term, size, "TERM=%s", term);
+  return true;
+}
+
 /* The dispatcher's environment without what is removed, with TERM and what is added: the last of a
    name counts.  */
 static bool
@@ -129,8 +141,7 @@ make_environment (struct launch *launch, const struct launch_fields *fields)
   while (environ[count] != NULL)
     count++;
   launch->environment = malloc ((count + (size_t) added->count + 2) * sizeof (char *));
-  if (launch->environment == NULL
-      || (fields->term != NULL && asprintf (&launch->term, "TERM=%s", fields->term) < 0))
+  if (launch->environment == NULL || (fields->term != NULL && !make_term (launch, fields->term)))
     return false;
   count = 0;
   for (char **variable = environ; *variable != NULL; variable++)

@@ -2,7 +2,9 @@
    and answers on its standard output.  */
 
 #include "dispatcher/debug.h"
+#include "dispatcher/descriptors.h"
 #include "dispatcher/guard.h"
+#include "dispatcher/number.h"
 #include "dispatcher/plain.h"
 #include "dispatcher/process.h"
 #include "dispatcher/session.h"
@@ -10,12 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum
@@ -27,17 +27,17 @@ enum
 static void
 print_help (void)
 {
-  fputs ("Usage: longreach-dispatcher [--debug] [--session NONCE [--channels N]] [--remove DIR]\n"
-         "Carry out the requests of the dispatcher protocol that come on standard input,\n"
-         "and answer on standard output.  longreach starts it; a person rarely does.\n"
-         "\n"
-         "  --session NONCE  speak the session protocol; NONCE comes back in the first line\n"
-         "  --channels N     serve at most N requests of a session side by side\n"
-         "  --remove DIR     delete DIR/longreach-dispatcher, which is this, and then DIR\n"
-         "  --debug          log each packet by name to standard error\n"
-         "  --help           print this\n"
-         "  --version        print the version\n",
-         stdout);
+  dprintf (1,
+           "Usage: longreach-dispatcher [--debug] [--session NONCE [--channels N]] [--remove DIR]\n"
+           "Carry out the requests of the dispatcher protocol that come on standard input,\n"
+           "and answer on standard output.  longreach starts it; a person rarely does.\n"
+           "\n"
+           "  --session NONCE  speak the session protocol; NONCE comes back in the first line\n"
+           "  --channels N     serve at most N requests of a session side by side\n"
+           "  --remove DIR     delete DIR/longreach-dispatcher, which is this, and then DIR\n"
+           "  --debug          log each packet by name to standard error\n"
+           "  --help           print this\n"
+           "  --version        print the version\n");
 }
 
 /* Descriptors 0 to 2 are open, so that nothing else takes their places; what else was inherited is
@@ -57,13 +57,7 @@ tidy_descriptors (void)
       if (flags >= 0 && (flags & FD_CLOEXEC) != 0)
         fcntl (i, F_SETFD, flags & ~FD_CLOEXEC);
     }
-  long limit = sysconf (_SC_OPEN_MAX);
-#ifdef SYS_close_range
-  if (syscall (SYS_close_range, 3, ~0U, 0) == 0)
-    return;
-#endif
-  for (long i = 3; i < (limit < 0 || limit > 65536 ? 65536 : limit); i++)
-    close ((int) i);
+  descriptors_close_from (3);
 }
 
 static struct session_banner asked = { .channels = SESSION_CHANNELS };
@@ -74,7 +68,7 @@ take_nonce (const char *text)
 {
   if (!session_is_nonce (text))
     {
-      fputs ("longreach-dispatcher: a nonce is 1 to 64 letters and digits\n", stderr);
+      dprintf (2, "longreach-dispatcher: a nonce is 1 to 64 letters and digits\n");
       exit (STATUS_USAGE);
     }
   asked.nonce = text;
@@ -83,12 +77,12 @@ take_nonce (const char *text)
 static void
 take_channels (const char *text)
 {
-  char *end;
-  long number = strtol (text, &end, 10);
+  const char *end;
+  unsigned long number = number_parse (text, 10, &end);
   if (end == text || *end != '\0' || number < 1 || number > CHANNELS_MAX)
     {
-      fprintf (stderr, "longreach-dispatcher: not a number of channels from 1 to %d: %s\n",
-               CHANNELS_MAX, text);
+      dprintf (2, "longreach-dispatcher: not a number of channels from 1 to %d: %s\n", CHANNELS_MAX,
+               text);
       exit (STATUS_USAGE);
     }
   asked.channels = (size_t) number;
@@ -99,51 +93,76 @@ take_directory (const char *text)
 {
   if (text[0] != '/')
     {
-      fprintf (stderr, "longreach-dispatcher: not an absolute path: %s\n", text);
+      dprintf (2, "longreach-dispatcher: not an absolute path: %s\n", text);
       exit (STATUS_USAGE);
     }
   to_remove = text;
 }
 
 static void
-parse_options (int argc, char **argv)
+take_debug (const char *text)
 {
-  static const struct option options[] = { { "channels", required_argument, NULL, 'c' },
-                                           { "debug", no_argument, NULL, 'd' },
-                                           { "help", no_argument, NULL, 'h' },
-                                           { "remove", required_argument, NULL, 'r' },
-                                           { "session", required_argument, NULL, 's' },
-                                           { "version", no_argument, NULL, 'V' },
-                                           { NULL, 0, NULL, 0 } };
-  int option;
-  while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
-    switch (option)
-      {
-      case 'c':
-        take_channels (optarg);
-        break;
-      case 'r':
-        take_directory (optarg);
-        break;
-      case 's':
-        take_nonce (optarg);
-        break;
-      case 'd':
-        debug_enabled = true;
-        break;
-      case 'h':
-        print_help ();
-        exit (0);
-      case 'V':
-        puts ("longreach-dispatcher " PACKAGE_VERSION);
-        exit (0);
-      default:
-        exit (STATUS_USAGE);
-      }
-  if (optind < argc)
+  (void) text;
+  debug_enabled = true;
+}
+
+static void
+take_help (const char *text)
+{
+  (void) text;
+  print_help ();
+  exit (0);
+}
+
+static void
+take_version (const char *text)
+{
+  (void) text;
+  dprintf (1, "longreach-dispatcher %s\n", PACKAGE_VERSION);
+  exit (0);
+}
+
+static const struct option
+{
+  const char *name;
+  bool has_value;
+  void (*take) (const char *value);
+} options[] = {
+  { "--channels", true, take_channels }, { "--debug", false, take_debug },
+  { "--help", false, take_help },        { "--remove", true, take_directory },
+  { "--session", true, take_nonce },     { "--version", false, take_version },
+};
+
+static const struct option *
+find_option (const char *argument, size_t length)
+{
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+    if (strlen (options[i].name) == length && strncmp (options[i].name, argument, length) == 0)
+      return &options[i];
+  dprintf (2, "longreach-dispatcher: unexpected argument: %s\n", argument);
+  exit (STATUS_USAGE);
+}
+
+/* A value is the next argument, or stands behind a "=".  */
+static void
+parse_options (char **arguments)
+{
+  for (; *arguments != NULL; arguments++)
     {
-      fprintf (stderr, "longreach-dispatcher: unexpected argument: %s\n", argv[optind]);
-      exit (STATUS_USAGE);
+      const char *argument = *arguments, *value = NULL;
+      size_t length = strcspn (argument, "=");
+      const struct option *option = find_option (argument, length);
+      if (argument[length] == '=')
+        value = argument + length + 1;
+      else if (option->has_value)
+        value = *++arguments;
+      if (option->has_value != (value != NULL))
+        {
+          dprintf (2, "longreach-dispatcher: %s takes %s value\n", option->name,
+                   option->has_value ? "a" : "no");
+          exit (STATUS_USAGE);
+        }
+      option->take (value);
     }
 }
 
@@ -176,13 +195,13 @@ int
 main (int argc, char **argv)
 {
   tidy_descriptors ();
-  parse_options (argc, argv);
+  parse_options (argc == 0 ? argv : argv + 1);
   asked.unremoved = to_remove != NULL && !remove_oneself (to_remove);
   if (isatty (0) || isatty (1))
     {
-      fputs ("longreach-dispatcher: this program speaks a protocol for programs on its standard "
-             "input and output, and one of them is a terminal; see longreach(1)\n",
-             stderr);
+      dprintf (2,
+               "longreach-dispatcher: this program speaks a protocol for programs on its standard "
+               "input and output, and one of them is a terminal; see longreach(1)\n");
       return STATUS_USAGE;
     }
   process_raise_limit ();

@@ -6,13 +6,14 @@
 #include "dispatcher/mounts.h"
 
 #include "dispatcher/loop.h"
+#include "dispatcher/number.h"
+#include "dispatcher/text_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,7 +64,7 @@ unescape (char *text)
       if (from[0] == '\\' && strspn (from + 1, "01234567") >= 3)
         {
           memcpy (digits, from + 1, 3);
-          *to = (char) (unsigned char) strtoul (digits, NULL, 8);
+          *to = (char) (unsigned char) number_parse (digits, 8, NULL);
           from += 3;
         }
       from++;
@@ -91,36 +92,29 @@ add_point (const char *point)
   return true;
 }
 
-/* A LINE of mountinfo: the fifth word is where, the one after " - " the type.  */
+/* A LINE of mountinfo: the fifth word is where, the one after "-" the type.  */
 static void
 take_line (char *line)
 {
-  static char point[PATH_MAX * 4];
-  char type[64];
-  const char *separator = strstr (line, " - ");
-  if (separator == NULL || sscanf (separator, " - %63s", type) != 1 || !is_dependent (type))
-    return;
-  if (sscanf (line, "%*s %*s %*s %*s %16383s", point) != 1 || !add_point (point))
+  const char *word, *point = NULL;
+  for (int i = 1; (word = strsep (&line, " ")) != NULL && strcmp (word, "-") != 0; i++)
+    if (i == 5)
+      point = word;
+  const char *type = strsep (&line, " ");
+  if (type != NULL && is_dependent (type) && (point == NULL || !add_point (point)))
     dependent.unknown = true;
 }
 
 static void
 read_mounts (int file)
 {
-  char *line = NULL;
-  size_t allocated = 0;
-  int copy = lseek (file, 0, SEEK_SET) == 0 ? fcntl (file, F_DUPFD_CLOEXEC, 3) : -1;
-  FILE *stream = copy < 0 ? NULL : fdopen (copy, "r");
+  char *text = lseek (file, 0, SEEK_SET) == 0 ? text_file_read (file) : NULL, *rest = text;
   while (dependent.count > 0)
     free (dependent.points[--dependent.count]);
-  dependent.unknown = stream == NULL;
-  while (stream != NULL && getline (&line, &allocated, stream) > 0)
+  dependent.unknown = text == NULL;
+  for (char *line; (line = strsep (&rest, "\n")) != NULL;)
     take_line (line);
-  free (line);
-  if (stream != NULL)
-    fclose (stream);
-  else if (copy >= 0)
-    close (copy);
+  free (text);
 }
 
 /* The kernel tells of a change through the descriptor: it is asked once in each turn of the loop.

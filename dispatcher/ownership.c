@@ -1,5 +1,6 @@
 #include "dispatcher/ownership.h"
 
+#include "dispatcher/accounts_text.h"
 #include "dispatcher/ids.h"
 #include "dispatcher/mode.h"
 
@@ -31,7 +32,7 @@ check_owner (struct request *request, const struct packet_bytes *name,
       owner->gid = entry->pw_gid;
       return true;
     }
-  if (errno != 0 || !ids_parse (name->data, &id))
+  if (errno != 0 || !accounts_parse_id (name->data, &id))
     {
       answer_not_found (request, "owner", "user", name->data);
       return false;
@@ -53,7 +54,7 @@ check_group (struct request *request, const struct packet_bytes *name,
       owner->gid = entry->gr_gid;
       return true;
     }
-  if (errno != 0 || !ids_parse (name->data, &id))
+  if (errno != 0 || !accounts_parse_id (name->data, &id))
     {
       answer_not_found (request, "group", "group", name->data);
       return false;

@@ -62,7 +62,7 @@ leave (int status)
 static void
 leave_malformed (const char *why)
 {
-  fprintf (stderr, "longreach-dispatcher: %s\n", why);
+  dprintf (2, "longreach-dispatcher: %s\n", why);
   leave (STATUS_MALFORMED);
 }
 
@@ -281,7 +281,7 @@ flush (void)
       break;
     case OUTPUT_BROKEN:
       if (!plain.leaving)
-        fprintf (stderr, "longreach-dispatcher: %s\n", output_error ());
+        dprintf (2, "longreach-dispatcher: %s\n", output_error ());
       hurry (STATUS_MALFORMED);
       break;
     }

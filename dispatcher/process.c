@@ -1,8 +1,8 @@
 #include "dispatcher/process.h"
 
-#include "dispatcher/mounts.h"
-
 #include "dispatcher/guard.h"
+#include "dispatcher/mounts.h"
+#include "dispatcher/number.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -211,16 +211,15 @@ list_candidates (const char *program)
   char *text = (char *) (candidates + count + 1);
   for (size_t i = 0; i < count; i++)
     {
-      size_t length = path == NULL ? 0 : strcspn (path, ":");
       candidates[i] = text;
-      if (path == NULL)
-        text += sprintf (text, "%s", program) + 1;
-      else
-        text += sprintf (text, "%.*s/%s", length == 0 ? 1 : (int) length, length == 0 ? "." : path,
-                         program)
-                + 1;
       if (path != NULL)
-        path += length + (path[length] == ':');
+        {
+          size_t length = strcspn (path, ":");
+          text = length == 0 ? stpcpy (text, ".") : (char *) mempcpy (text, path, length);
+          *text++ = '/';
+          path += length + (path[length] == ':');
+        }
+      text = stpcpy (text, program) + 1;
     }
   candidates[count] = NULL;
   return candidates;
@@ -245,7 +244,6 @@ long
 process_session_of (long pid)
 {
   char path[64], text[512];
-  long session = -1;
   snprintf (path, sizeof path, "/proc/%ld/stat", pid);
   int file = open (path, O_RDONLY | O_CLOEXEC);
   ssize_t size = file < 0 ? -1 : read (file, text, sizeof text - 1);
@@ -255,10 +253,10 @@ process_session_of (long pid)
     return -1;
   text[size] = '\0';
   /* The name, in parentheses, may hold anything: state, parent, group, session are behind it.  */
-  const char *behind = strrchr (text, ')');
-  if (behind == NULL || sscanf (behind + 1, " %*c %*d %*d %ld", &session) != 1)
-    return -1;
-  return session;
+  const char *word = strrchr (text, ')');
+  for (int i = 0; word != NULL && i < 4; i++)
+    word = strchr (word + 1, ' ');
+  return word == NULL ? -1 : (long) number_parse (word + 1, 10, NULL);
 }
 
 /* The processes of the system and their sessions, as they were in this turn of the loop: when a
@@ -306,8 +304,8 @@ take_census (void)
   const struct dirent *entry;
   while (stream != NULL && (entry = readdir (stream)) != NULL)
     {
-      char *end;
-      long pid = strtol (entry->d_name, &end, 10);
+      const char *end;
+      long pid = (long) number_parse (entry->d_name, 10, &end);
       long session = pid > 0 && *end == '\0' ? process_session_of (pid) : -1;
       if (session > 0 && getpgid ((pid_t) pid) != session && !add_to_census ((pid_t) pid, session))
         break;

@@ -130,14 +130,14 @@ lose_patience (void *context)
 __attribute__ ((__format__ (__printf__, 1, 2))) static void
 fail (const char *format, ...)
 {
+  char message[1024];
   va_list arguments;
   if (session.ending)
     return;
   va_start (arguments, format);
-  fputs ("longreach-dispatcher: ", stderr);
-  vfprintf (stderr, format, arguments);
-  fputc ('\n', stderr);
+  vsnprintf (message, sizeof message, format, arguments);
   va_end (arguments);
+  dprintf (2, "longreach-dispatcher: %s\n", message);
   begin_end (STATUS_MALFORMED);
 }
 

@@ -1,10 +1,10 @@
 /* Requests about users and groups.  */
 
+#include "dispatcher/accounts.h"
 #include "dispatcher/ids.h"
 #include "dispatcher/request.h"
 
 #include <errno.h>
-#include <shadow.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,24 +131,33 @@ lists_member (const struct group *group, const char *user)
   return false;
 }
 
+/* Somebody whose groups are listed.  */
+struct membership
+{
+  const char *user;
+  struct names *names;
+};
+
+static bool
+take_if_member (void *context, const struct group *group)
+{
+  const struct membership *membership = context;
+  return !lists_member (group, membership->user)
+         || names_contain (membership->names, group->gr_name)
+         || names_add (membership->names, group->gr_name, group->gr_gid);
+}
+
 /* The groups whose member list names USER; and those the system grants that an enumeration does not
-   show, because a directory server doesn't enumerate.  */
+   show, because a directory server doesn't enumerate.  False and errno.  */
 static bool
 list_groups_of (const char *user, gid_t primary, struct names *names)
 {
-  const struct group *group;
+  struct membership membership = { .user = user, .names = names };
   size_t count = 0;
-  setgrent ();
-  while ((group = getgrent ()) != NULL)
-    if (lists_member (group, user) && !names_contain (names, group->gr_name)
-        && !names_add (names, group->gr_name, group->gr_gid))
-      {
-        endgrent ();
-        return false;
-      }
-  endgrent ();
-
-  gid_t *granted = ids_groups_of (user, primary, &count);
+  errno = ENOMEM;
+  if (!accounts_each_group (take_if_member, &membership))
+    return false;
+  gid_t *granted = accounts_groups_of (user, primary, &count);
   if (granted == NULL)
     return false;
   bool added = true;
@@ -156,23 +165,9 @@ list_groups_of (const char *user, gid_t primary, struct names *names)
     if (granted[i] != primary && !names_contain_id (names, granted[i]))
       added = names_add (names, ids_group_name (granted[i]), granted[i]);
   free (granted);
+  if (!added)
+    errno = ENOMEM;
   return added;
-}
-
-/* The hash of USER from shadow; NULL and errno as ids_find_user has it.  The right to read the file
-   is asked for first: some name services make an entry up where they can't.  */
-static const char *
-find_password_hash (const char *user)
-{
-  if (access ("/etc/shadow", R_OK) != 0 && errno == EACCES)
-    return NULL;
-  errno = 0;
-  const struct spwd *entry = getspnam (user);
-  if (entry != NULL)
-    return entry->sp_pwdp;
-  if (errno == ENOENT)
-    errno = 0;
-  return NULL;
 }
 
 static void
@@ -183,7 +178,7 @@ answer_user (struct request *request, const struct passwd *entry)
   const char *hash = NULL;
   if (request->packet->query_user.query_password_hash)
     {
-      hash = find_password_hash (entry->pw_name);
+      hash = accounts_password_hash (entry->pw_name);
       if (hash == NULL && errno != 0)
         answer_os_error (request, errno, "cannot read the shadow entry of %s", entry->pw_name);
       else if (hash == NULL)
@@ -207,7 +202,7 @@ answer_user (struct request *request, const struct passwd *entry)
       answer (request, &packet);
     }
   else
-    answer_os_error (request, ENOMEM, "cannot list the groups of %s", entry->pw_name);
+    answer_os_error (request, errno, "cannot list the groups of %s", entry->pw_name);
   names_free (&names);
 }
 

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct list
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t work_came = PTHREAD_COND_INITIALIZER;
+static sem_t work_came; /* as often as works are appended to `waiting` */
 static struct list waiting, finished;
 static unsigned threads, idle;
 static size_t pending; /* the loop's */
@@ -61,8 +62,10 @@ serve (void *scratch)
   for (;;)
     {
       idle++;
-      while (waiting.first == NULL)
-        pthread_cond_wait (&work_came, &mutex);
+      pthread_mutex_unlock (&mutex);
+      while (sem_wait (&work_came) != 0)
+        continue;
+      pthread_mutex_lock (&mutex);
       idle--;
       struct work *work = take_first (&waiting);
       pthread_mutex_unlock (&mutex);
@@ -104,6 +107,7 @@ prepare (void)
 #ifdef M_ARENA_MAX
   mallopt (M_ARENA_MAX, 1); /* threads allocate too little to have memory of their own */
 #endif
+  sem_init (&work_came, 0, 0);
   int fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd >= 0 && loop_watch (&wake_up, fd, POLLIN, take_finished, NULL))
     return true;
@@ -151,8 +155,8 @@ worker_run (struct work *work)
   pending++;
   pthread_mutex_lock (&mutex);
   append (&waiting, work);
-  pthread_cond_signal (&work_came);
   pthread_mutex_unlock (&mutex);
+  sem_post (&work_came);
 }
 
 void

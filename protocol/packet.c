@@ -12,33 +12,24 @@
   ;
 #include "protocol/packets.def"
 
-const struct packet_layout *
-packet_layout_find (uint32_t wanted)
-{
-  switch (wanted)
-    {
+static const struct packet_layout layouts[] = {
 #define EMPTY(id, NAME, name, display, sender)                                                     \
-  case id:                                                                                         \
-    {                                                                                              \
-      static const struct packet_layout layout = { PACKET_##NAME, PACKET_FROM_##sender, display,   \
-                                                   NULL, 0 };                                      \
-      return &layout;                                                                              \
-    }
+  { PACKET_##NAME, PACKET_FROM_##sender, 0, display, NULL },
 #define PACKET(id, NAME, name, display, sender)                                                    \
-  case id:                                                                                         \
-    {                                                                                              \
-      static const struct packet_layout layout = { PACKET_##NAME, PACKET_FROM_##sender, display,   \
-                                                   fields_of_##name,                               \
-                                                   sizeof fields_of_##name                         \
-                                                       / sizeof fields_of_##name[0] };             \
-      return &layout;                                                                              \
-    }
+  { PACKET_##NAME, PACKET_FROM_##sender, sizeof fields_of_##name / sizeof fields_of_##name[0],     \
+    display, fields_of_##name },
 #define FIELD(packet, type, name)
 #define END(packet)
 #include "protocol/packets.def"
-    default:
-      return NULL;
-    }
+};
+
+const struct packet_layout *
+packet_layout_find (uint32_t wanted)
+{
+  for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
+    if (layouts[i].id == wanted)
+      return &layouts[i];
+  return NULL;
 }
 
 const char *

@@ -104,17 +104,17 @@ struct packet
 struct packet_field
 {
   const char *name;
-  enum packet_type type;
-  size_t offset;
+  enum packet_type type : 8;
+  unsigned offset : 24;
 };
 
 struct packet_layout
 {
-  enum packet_id id;
-  enum packet_sender sender;
+  enum packet_id id : 16;
+  enum packet_sender sender : 8;
+  unsigned field_count : 8;
   const char *name; /* "ProcessRun" */
   const struct packet_field *fields;
-  size_t field_count;
 };
 
 /* The layout of packet ID, or NULL where no such packet exists.  */
