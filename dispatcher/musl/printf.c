@@ -1,5 +1,5 @@
-/* The portable dispatcher's own snprintf and dprintf: the C library's can do a lot that nobody here
-   asks of them, at the cost of a tenth of the program's size.
+/* The portable dispatcher's own snprintf and dprintf instead of musl's, which can do a lot that
+   nobody here asks of them, at the cost of a tenth of the program's size.
 
    They know %s, %.*s, %c, %d, %u, and %x with a width filled with zeros, the numbers with l, ll or
    z.  Anything else ends the program: the test of each message would show.  */
