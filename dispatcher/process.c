@@ -116,10 +116,14 @@ execute (char *const *candidates, const struct process_setup *setup)
   for (; *candidates != NULL; candidates++)
     {
       execve (*candidates, command, environment);
-      bool not_there = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
-      if (!searched || (!not_there && errno != EACCES))
-        return errno;
-      if (errno == EACCES)
+      int failure = errno;
+      /* In a directory that may not be entered there is nothing for this user.  */
+      if (failure == EACCES && searched && access (*candidates, F_OK) != 0)
+        failure = ENOENT;
+      bool not_there = failure == ENOENT || failure == ENOTDIR || failure == ENAMETOOLONG;
+      if (!searched || (!not_there && failure != EACCES))
+        return failure;
+      if (failure == EACCES)
         errnum = EACCES;
     }
   return errnum;
