@@ -1,0 +1,96 @@
+/* Closing, also with things under way: nothing is left behind.  */
+
+#include "conformance/checks.h"
+#include "conformance/trial.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void
+check_closing_idle (struct trial *trial)
+{
+  lr_connection *connection = open_lone (trial);
+  uint64_t start = now ();
+  close_now (trial, connection);
+  EXPECT (trial, now () - start < 6000,
+          "closing an idle connection: expected no waiting, waited %llu ms",
+          (unsigned long long) (now () - start));
+}
+
+void
+check_closing_answers (struct trial *trial)
+{
+  lr_connection *connection = open_another (trial);
+  const struct answer *answer = SUBMIT_RUN (trial, .command = WORDS ("sleep", "100"));
+  lr_loop_dispatch (trial->target->loop, 50, NULL);
+  close_now (trial, connection);
+  await (trial, answer, "the answer of what was under way when its connection was closed");
+  EXPECT (trial, answer->status != 0 && answer->error.kind == LR_ERROR_CANCELLED,
+          "a request whose connection was closed: expected cancelled, got %s",
+          answer->status == 0 ? "success" : lr_error_kind_name (answer->error.kind));
+}
+
+void
+check_closing_ends_commands (struct trial *trial)
+{
+  const char *file = place (trial, "file"), *child = place (trial, "child");
+  lr_connection *connection = open_another (trial);
+  SUBMIT_RUN (trial,
+              .command = WORDS ("sh", "-c", "sleep 100 & echo $! > \"$2\"; echo $$ > \"$1\"; wait",
+                                "sh", file, child));
+  trial->connection = trial->target->connection;
+  int64_t pid = wait_for_number (trial, file), child_pid = wait_for_number (trial, child);
+  close_now (trial, connection);
+  wait_until_gone (trial, pid, "a command whose connection was closed");
+  wait_until_gone (trial, child_pid, "the child of a command whose connection was closed");
+}
+
+void
+check_closing_processes (struct trial *trial)
+{
+  lr_connection *connection = open_another (trial);
+  lr_process *process = SPAWN (trial, .command = WORDS ("sh", "-c", "echo $$; exec sleep 100"));
+  int64_t pid = strtoll (take_line (trial, process), NULL, 10);
+  struct lr_error error;
+  close_now (trial, connection);
+  int status = lr_process_get_status (process, NULL, &error);
+  EXPECT (trial, status != 0 && error.kind == LR_ERROR_CANCELLED,
+          "a process whose connection was closed: expected cancelled, got %s",
+          status == 0 ? "success" : lr_error_kind_name (error.kind));
+  wait_until_gone (trial, pid, "a process whose connection was closed");
+}
+
+void
+check_closing_upload (struct trial *trial)
+{
+  const char *directory = make_directory (trial, "directory");
+  const char *file = keep_text (trial, "%s/file", directory);
+  int ends[2];
+  UPLOAD (trial, .file = file, .content = bytes_of ("old"));
+  make_pipe (trial, ends);
+  keep_descriptor (trial, ends[0]);
+  keep_descriptor (trial, ends[1]);
+  if (write (ends[1], "some of it", 10) != 10)
+    fail_check (trial, "the pipe here can't be written");
+  lr_connection *connection = open_another (trial);
+  struct lr_put_args args = LR_PUT_ARGS (.file = file, .descriptor = ends[0]);
+  const struct answer *answer = submit (trial, LR_OPERATION_PUT, &args);
+  for (int i = 0; i < 5; i++)
+    {
+      lr_loop_dispatch (trial->target->loop, 20, NULL);
+      STAT (trial, .path = file);
+    }
+  close_now (trial, connection);
+  await (trial, answer, "the answer of a put whose connection was closed");
+  /* Its dispatcher needs a moment.  */
+  for (uint64_t since = now (); now () - since < 5000;)
+    {
+      const char *names = list_directory (trial, directory);
+      if (names[0] == 'f' && names[4] == '\n' && names[5] == '\0')
+        break;
+      lr_loop_dispatch (trial->target->loop, 50, NULL);
+    }
+  expect_text (trial, "the directory of a put whose connection was closed",
+               list_directory (trial, directory), "file\n");
+  expect_bytes (trial, "its file", DOWNLOAD (trial, .file = file)->content, bytes_of ("old"));
+}

@@ -1,0 +1,64 @@
+#!/bin/bash
+# Holds this machine's dispatchers to the conformance suite, in both protocols: as this user, and if
+# that is root also as an ordinary one, and in an empty system without any program.
+set -eu
+# shellcheck source=tests/conforms.sh
+. "$(dirname "$0")/conforms.sh"
+
+ordinary=65534
+umask 022
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+chmod 755 "$scratch"
+names=()
+pids=()
+
+# Copies in a place that any user can reach.
+portable=$LONGREACH_DISPATCHER_DIR/portable/linux-$(uname -m)/longreach-dispatcher
+arm=$LONGREACH_DISPATCHER_DIR/portable/linux-aarch64/longreach-dispatcher
+cp "$LONGREACH_DISPATCHER_DIR/longreach-dispatcher" "$scratch/installed"
+cp "$portable" "$scratch/portable"
+
+# start NAME DISPATCHER [OPTION]...
+start () {
+  names+=("$1")
+  mkdir -m 1777 "$scratch/$1"
+  TMPDIR=$scratch/$1 conforms "$1" local: -o "dispatcher=$2" "${@:3}" > "$scratch/$1.log" 2>&1 &
+  pids+=($!)
+}
+
+# start_all NAME [COMMAND...]: with COMMAND before the dispatcher.
+start_all () {
+  local name=$1
+  shift
+  start "$name" "$* $scratch/installed"
+  start "$name-plain" "$* $scratch/installed" -o protocol=plain
+  start "$name-portable" "$* $scratch/portable"
+  start "$name-portable-plain" "$* $scratch/portable" -o protocol=plain
+  if [ -e "$arm" ] && command -v qemu-aarch64-static > /dev/null; then
+    start "$name-aarch64" "$* qemu-aarch64-static $scratch/aarch64"
+  fi
+}
+
+[ ! -e "$arm" ] || cp "$arm" "$scratch/aarch64"
+start_all own
+if [ "$(id -u)" -eq 0 ]; then
+  start_all ordinary setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env HOME=/
+  mkdir -p "$scratch/empty/dev" "$scratch/empty/tmp"
+  cp -a /dev/null "$scratch/empty/dev"
+  cp "$portable" "$scratch/empty/dispatcher"
+  start empty-system "chroot $scratch/empty /dispatcher"
+  start empty-system-plain "chroot $scratch/empty /dispatcher" -o protocol=plain
+fi
+
+failed=0
+for index in "${!pids[@]}"; do
+  wait "${pids[index]}" || failed=1
+  cat "$scratch/${names[index]}.log"
+  left=$(find "$scratch/${names[index]}" -mindepth 1)
+  if [ -n "$left" ]; then
+    echo "not ok ${names[index]}: nothing is left: $left"
+    failed=1
+  fi
+done
+exit "$failed"
