@@ -133,6 +133,8 @@ run_in_a_container () {
   runs "a user may be a number" "uid=4321 gid=0(root)*" 4321@shell id
   check "the host is called as the container is" 0 shell "$longreach" hostname "$engine:shell"
   check "variables are the container's" 0 /root "$longreach" env "$engine:shell" HOME
+  check "commands can have a terminal" 0 "/dev/pts/*" \
+    "$longreach" run -t "$engine:shell" -- readlink /proc/self/fd/0
   check "users are the container's" 0 "*anna*" "$longreach" user "$engine:shell" anna
 }
 
@@ -201,7 +203,7 @@ lose_things () {
   "$engine" kill shell > /dev/null
   wait "$client" || true
   same "a killed container is an error" \
-    "longreach: shell: the dispatcher was killed, as all in a container is when that stops" \
+    "longreach: shell: the dispatcher was killed, as all that runs in a container is when that stops" \
     "$(cat "$scratch/said")"
   "$engine" start shell > /dev/null
 }

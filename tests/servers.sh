@@ -30,6 +30,27 @@ isolate () {
   mount -t tmpfs -o mode=755 none /run
 }
 
+# Before $scratch is removed: give whatever still runs a second, and no more; unmount what is mounted
+# there.
+end_isolation () {
+  local process place tries=0
+  local -a processes=(/proc/[0-9]*)
+  while [ $$ = 1 ] && ((${#processes[@]} > 1 && tries < 100)); do
+    if ((++tries == 20)); then
+      for process in "${processes[@]}"; do
+        [ "$process" = /proc/1 ] || kill -KILL "${process#/proc/}" 2> /dev/null || true
+      done
+    fi
+    sleep 0.05
+    processes=(/proc/[0-9]*)
+  done
+  while read -r _ place _; do
+    case $place in
+      "$scratch"/*) umount --lazy "$place" || true ;;
+    esac
+  done < <(tac /proc/self/mounts)
+}
+
 # ---- containers ----
 
 # make_root DIRECTORY: a small system, with a shell and users.

@@ -15,6 +15,7 @@ chmod 755 "$scratch"
 
 clean_up () {
   stop_dockerd
+  end_isolation
   rm -rf "$scratch"
 }
 trap clean_up EXIT

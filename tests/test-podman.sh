@@ -12,8 +12,11 @@ scratch=$(mktemp -d)
 # shellcheck source=tests/containers.sh
 . "$(dirname "$0")/containers.sh"
 
+service=
 clean_up () {
+  [ -z "$service" ] || kill "$service"
   stop_podman
+  end_isolation
   rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -88,6 +91,7 @@ typed=$(printf '<\020\021>' | timeout 30 "$longreach" run \
 same "keys that detach are only bytes" $'<\020\021>' "$typed"
 
 podman system service --time 0 "unix://$scratch/service" > "$scratch/service.log" 2>&1 < /dev/null &
+service=$!
 is_served () {
   [ -S "$scratch/service" ]
 }

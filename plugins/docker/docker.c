@@ -212,7 +212,8 @@ container_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_te
       text += size + (text[size] != '\0');
     }
   if (status == KILLED && stderr_tail[0] == '\0')
-    lr_text_set (out, "the dispatcher was killed, as all in a container is when that stops");
+    lr_text_set (out,
+                 "the dispatcher was killed, as all that runs in a container is when that stops");
 }
 
 #define CONTAINER                                                                                  \
