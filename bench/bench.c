@@ -1,18 +1,23 @@
 /* make bench: each budget that exists so far, beside its physical limit measured in the same run.
 
-   Ours and the limit take turns, and the medians are compared: what else the machine does falls on
-   both alike.  */
+   Ours, the limit and whatever else there is to compare with take turns, and the medians are
+   compared: what else the machine does falls on all alike.
 
-#include <longreach/longreach.h>
+   What is measured runs in a child, so that its parent can clear up whatever happens to it.  */
+
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,25 +25,36 @@
 
 enum
 {
-  ROUNDS = 7,         /* of ours and the limit in turn */
-  ROUND_TRIPS = 5000, /* in a round */
-  COMMANDS = 200,
-  STATS = 10000, /* at once */
+  ROUNDS_MAX = 101,
 };
 
 extern char **environ;
 
-static lr_loop *loop;
-static lr_connection *connection;
-static size_t bulk = (size_t) 1 << 30;
-static char directory[] = "./bench-XXXXXX"; /* in the current directory: a real file system */
-static char source[64], target[64];
+struct settings settings;
+char directory[PATH_MAX], source[PATH_MAX], target[PATH_MAX];
 
-__attribute__ ((__noreturn__)) static void
+static char **wanted; /* parts of names of rows, ended by NULL; none: all */
+static pid_t worker;
+
+void
 die (const char *what, const char *why)
 {
   fprintf (stderr, "bench: %s: %s\n", what, why);
   exit (1);
+}
+
+void
+check (int status, const struct lr_error *error)
+{
+  if (status != 0)
+    die ("an operation failed", error->message);
+}
+
+void
+check_system (bool fine, const char *what)
+{
+  if (!fine)
+    die (what, strerror (errno));
 }
 
 static double
@@ -49,21 +65,9 @@ now (void)
   return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
 }
 
-static void
-check (int status, const struct lr_error *error)
-{
-  if (status != 0)
-    die ("an operation failed", error->message);
-}
+/* ---- processes ---- */
 
-static void
-check_system (bool fine, const char *what)
-{
-  if (!fine)
-    die (what, strerror (errno));
-}
-
-/* Start COMMAND with its outputs in two new pipes, as a captured command has them.  */
+/* Start COMMAND with its outputs in two new pipes.  */
 static pid_t
 start (const char *const *command, int *output, int *error)
 {
@@ -85,220 +89,40 @@ start (const char *const *command, int *output, int *error)
   return pid;
 }
 
-static void
+void
 run_locally (const char *const *command)
 {
-  char buffer[4096];
+  char buffer[4096], said[4096];
+  size_t size = 0;
   int output, error, status;
+  ssize_t got;
   pid_t pid = start (command, &output, &error);
   while (read (output, buffer, sizeof buffer) > 0)
     continue;
-  while (read (error, buffer, sizeof buffer) > 0)
-    continue;
+  while ((got = read (error, said + size, sizeof said - 1 - size)) > 0)
+    size += (size_t) got;
+  said[size] = '\0';
   close (output);
   close (error);
-  check_system (waitpid (pid, &status, 0) == pid && status == 0, command[0]);
+  check_system (waitpid (pid, &status, 0) == pid, command[0]);
+  if (status != 0)
+    die (command[0], said);
 }
 
-/* ---- one round trip ---- */
-
-static void
-getenv_round_trips (void)
+void
+run_script (const char *format, ...)
 {
-  struct lr_getenv_args args = LR_GETENV_ARGS (.key = "HOME");
-  struct lr_error error;
-  char *value;
-  for (int i = 0; i < ROUND_TRIPS; i++)
-    {
-      check (lr_getenv (connection, &args, &value, &error), &error);
-      lr_free (value);
-    }
-}
-
-/* Two processes that hand a byte back and forth.  */
-static void
-byte_round_trips (void)
-{
-  int there[2], back[2];
-  char byte = 0;
-  check_system (pipe (there) == 0 && pipe (back) == 0, "pipe");
-  pid_t pid = fork ();
-  check_system (pid >= 0, "fork");
-  if (pid == 0)
-    {
-      close (there[1]);
-      while (read (there[0], &byte, 1) == 1)
-        if (write (back[1], &byte, 1) != 1)
-          break;
-      _exit (0);
-    }
-  close (there[0]);
-  for (int i = 0; i < ROUND_TRIPS; i++)
-    check_system (write (there[1], &byte, 1) == 1 && read (back[0], &byte, 1) == 1, "a pipe");
-  close (there[1]);
-  close (back[0]);
-  close (back[1]);
-  waitpid (pid, NULL, 0);
-}
-
-/* ---- running a command ---- */
-
-static const char *const true_command[] = { "true", NULL };
-
-static void
-run_through_connection (void)
-{
-  struct lr_run_args args = LR_RUN_ARGS (.command = true_command);
-  struct lr_error error;
-  struct lr_run_result *result;
-  for (int i = 0; i < COMMANDS; i++)
-    {
-      check (lr_run (connection, &args, &result, &error), &error);
-      lr_free (result);
-    }
-}
-
-static void
-run_by_spawn (void)
-{
-  for (int i = 0; i < COMMANDS; i++)
-    run_locally (true_command);
-}
-
-/* ---- many at once ---- */
-
-static int stats_left;
-
-static void
-stat_has_answered (void *data, int status, void *result, const struct lr_error *error)
-{
-  (void) data;
-  check (status, error);
-  lr_free (result);
-  stats_left--;
-}
-
-static void
-stats_at_once (void)
-{
-  struct lr_stat_args args = LR_STAT_ARGS (.path = source);
-  struct lr_request request = LR_REQUEST (.operation = LR_OPERATION_STAT, .args = &args);
-  struct lr_error error;
-  stats_left = STATS;
-  for (int i = 0; i < STATS; i++)
-    check (lr_submit (connection, &request, stat_has_answered, NULL, NULL, &error), &error);
-  while (stats_left > 0)
-    check (lr_loop_dispatch (loop, LR_NEVER, &error) < 0 ? -1 : 0, &error);
-}
-
-static void
-stats_one_at_a_time (void)
-{
-  struct lr_stat_args args = LR_STAT_ARGS (.path = source);
-  struct lr_error error;
-  struct lr_stat_result *result;
-  for (int i = 0; i < STATS; i++)
-    {
-      check (lr_stat (connection, &args, &result, &error), &error);
-      lr_free (result);
-    }
-}
-
-/* ---- moving a file ---- */
-
-static void
-put (void)
-{
-  struct lr_error error;
-  int fd = open (source, O_RDONLY | O_CLOEXEC);
-  struct lr_put_args args = LR_PUT_ARGS (.descriptor = fd, .file = target);
-  check (lr_put (connection, &args, NULL, &error), &error);
-  close (fd);
-}
-
-static void
-get (void)
-{
-  struct lr_error error;
-  int fd = open (target, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  struct lr_get_args args = LR_GET_ARGS (.descriptor = fd, .file = source);
-  check (lr_get (connection, &args, NULL, &error), &error);
-  close (fd);
-}
-
-static void
-cat_to_file (void)
-{
-  char script[256];
-  snprintf (script, sizeof script, "cat '%s' | cat >'%s'", source, target);
+  char *script;
+  va_list arguments;
+  va_start (arguments, format);
+  check_system (vasprintf (&script, format, arguments) >= 0, "memory");
+  va_end (arguments);
   run_locally ((const char *const[]){ "sh", "-c", script, NULL });
+  free (script);
 }
 
-/* ---- a digest ---- */
-
-static void
-stat_with_digest (void)
-{
-  struct lr_stat_args args = LR_STAT_ARGS (.path = source, .sha512sum = 1);
-  struct lr_error error;
-  struct lr_stat_result *result;
-  check (lr_stat (connection, &args, &result, &error), &error);
-  lr_free (result);
-}
-
-static void
-openssl_digest (void)
-{
-  run_locally ((const char *const[]){ "openssl", "dgst", "-sha512", source, NULL });
-}
-
-/* ---- the table ---- */
-
-struct budget
-{
-  const char *what, *limit_name;
-  void (*ours) (void), (*limit) (void);
-  double at_most; /* ours / limit, in time */
-  double scale;   /* seconds of a round to the unit shown */
-  const char *unit;
-  bool one_processor; /* both ends of both on one: else the time to wake another is all there is to
-                         see, and whether that happens is chance */
-};
-
-static const struct budget budgets[] = {
-  { "one round trip (getenv)", "a byte there and back through pipes", getenv_round_trips,
-    byte_round_trips, 1.3, 1e6 / ROUND_TRIPS, "us", true },
-  { "10,000 stat at once", "one at a time", stats_at_once, stats_one_at_a_time, 1 / 20.0,
-    1e6 / STATS, "us", false },
-  { "run true, captured", "posix_spawn, waitpid, captured", run_through_connection, run_by_spawn,
-    1.3, 1e6 / COMMANDS, "us", false },
-  { "put", "cat | cat > file", put, cat_to_file, 1 / 0.8, 1e3, "ms", false },
-  { "get", "cat | cat > file", get, cat_to_file, 1 / 0.8, 1e3, "ms", false },
-  { "stat with sha512", "openssl dgst -sha512", stat_with_digest, openssl_digest, 1 / 0.95, 1e3,
-    "ms", false },
-};
-
-static int
-compare (const void *a, const void *b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-  return (x > y) - (x < y);
-}
-
-/* Both write a file that isn't there yet: one that is would be kept until ours is complete, and
-   truncated first by cat.  */
-static double
-time_of (void (*function) (void))
-{
-  unlink (target);
-  double before = now ();
-  function ();
-  return now () - before;
-}
-
-/* The dispatcher is our only child.  */
-static pid_t
-dispatcher_pid (void)
+long
+child_pid (void)
 {
   char path[64];
   long pid = 0;
@@ -306,7 +130,22 @@ dispatcher_pid (void)
   FILE *stream = fopen (path, "r");
   check_system (stream != NULL && fscanf (stream, "%ld", &pid) == 1, "finding the dispatcher");
   fclose (stream);
-  return (pid_t) pid;
+  return pid;
+}
+
+long
+peak_of (long pid)
+{
+  char path[64], line[256];
+  long peak = 0;
+  snprintf (path, sizeof path, "/proc/%ld/status", pid);
+  FILE *stream = fopen (path, "r");
+  while (stream != NULL && fgets (line, sizeof line, stream) != NULL)
+    if (sscanf (line, "VmHWM: %ld", &peak) == 1)
+      break;
+  if (stream != NULL)
+    fclose (stream);
+  return peak;
 }
 
 /* Keep this process, what it starts, and the dispatcher on the first processor, or let them go.  */
@@ -326,97 +165,216 @@ pin (bool pinned)
       }
   const cpu_set_t *set = pinned ? &first : &everywhere;
   check_system (sched_setaffinity (0, sizeof *set, set) == 0
-                    && sched_setaffinity (dispatcher_pid (), sizeof *set, set) == 0,
+                    && sched_setaffinity ((pid_t) child_pid (), sizeof *set, set) == 0,
                 "affinity");
 }
 
-static void
-measure (const struct budget *budget)
+/* ---- rows ---- */
+
+bool
+is_wanted (const char *what)
 {
-  double ours[ROUNDS], limit[ROUNDS];
-  if (budget->one_processor)
+  for (char **word = wanted; *word != NULL; word++)
+    if (strstr (what, *word) != NULL)
+      return true;
+  return *wanted == NULL;
+}
+
+/* Every way writes a file that isn't there yet: of one that is, some would keep the content until
+   theirs is complete, and others truncate it first.  */
+static double
+time_of (const struct way *way)
+{
+  unlink (target);
+  double before = now ();
+  way->once ();
+  double took = now () - before;
+  if (way->after != NULL)
+    way->after ();
+  return took;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  double x = *(const double *) a, y = *(const double *) b;
+  return (x > y) - (x < y);
+}
+
+static double
+median (double *times)
+{
+  qsort (times, (size_t) settings.rounds, sizeof *times, compare);
+  return times[settings.rounds / 2];
+}
+
+static void
+show (const struct row *row, double mine, double theirs)
+{
+  printf ("%-27s %9.1f %s  %-36s %9.1f %s  %5.2f", row->what, mine * row->scale, row->unit,
+          row->limit.name, theirs * row->scale, row->unit, mine / theirs);
+  double most = row->at_most + (row->more == NULL ? 0 : row->more () / theirs);
+  if (row->at_most > 0)
+    printf ("  %5.2f  %s\n", most, mine / theirs <= most ? "met" : "MISSED");
+  else
+    printf ("      -\n");
+}
+
+void
+measure (const struct row *row)
+{
+  const struct way *ways[2 + OTHERS_MAX] = { &row->ours, &row->limit };
+  static double times[2 + OTHERS_MAX][ROUNDS_MAX];
+  int count = 2;
+  if (!is_wanted (row->what))
+    return;
+  for (const struct way *other = row->others; other < row->others + OTHERS_MAX; other++)
+    if (other->name != NULL && (other->exists == NULL || other->exists ()))
+      ways[count++] = other;
+  if (row->one_processor)
     pin (true);
-  budget->ours ();
-  budget->limit ();
-  for (int i = 0; i < ROUNDS; i++)
-    {
-      ours[i] = time_of (budget->ours);
-      limit[i] = time_of (budget->limit);
-    }
-  if (budget->one_processor)
+  for (int round = -1; round < settings.rounds; round++)
+    for (int i = 0; i < count; i++)
+      {
+        double took = time_of (ways[i]);
+        if (round >= 0)
+          times[i][round] = took;
+      }
+  if (row->one_processor)
     pin (false);
-  qsort (ours, ROUNDS, sizeof *ours, compare);
-  qsort (limit, ROUNDS, sizeof *limit, compare);
-  double mine = ours[ROUNDS / 2] * budget->scale;
-  double theirs = limit[ROUNDS / 2] * budget->scale;
-  printf ("%-26s %9.1f %s  %-36s %9.1f %s  %5.2f  %5.2f  %s\n", budget->what, mine, budget->unit,
-          budget->limit_name, theirs, budget->unit, mine / theirs, budget->at_most,
-          mine / theirs <= budget->at_most ? "met" : "MISSED");
+  double mine = median (times[0]);
+  show (row, mine, median (times[1]));
+  for (int i = 2; i < count; i++)
+    {
+      double theirs = median (times[i]);
+      printf ("%-27s %9s %*s  %-36s %9.1f %s  %5.2f\n", "", "", (int) strlen (row->unit), "",
+              ways[i]->name, theirs * row->scale, row->unit, mine / theirs);
+    }
   fflush (stdout);
 }
 
-/* The most memory that a process ever had resident, in KiB.  */
-static long
-peak_of (pid_t pid)
-{
-  char path[64], line[256];
-  long peak = 0;
-  snprintf (path, sizeof path, "/proc/%ld/status", (long) pid);
-  FILE *stream = fopen (path, "r");
-  while (stream != NULL && fgets (line, sizeof line, stream) != NULL)
-    if (sscanf (line, "VmHWM: %ld", &peak) == 1)
-      break;
-  if (stream != NULL)
-    fclose (stream);
-  return peak;
-}
+/* ---- files ---- */
 
-static void
-make_files (void)
+void
+make_source (size_t size)
 {
-  check_system (mkdtemp (directory) != NULL, directory);
-  snprintf (source, sizeof source, "%s/source", directory);
-  snprintf (target, sizeof target, "%s/target", directory);
   static char block[1 << 20];
-  int fd = open (source, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  for (size_t done = 0; done < bulk; done += sizeof block)
+  struct stat have;
+  if (stat (source, &have) == 0 && (size_t) have.st_size == size)
+    return;
+  int fd = open (source, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  check_system (fd >= 0, source);
+  for (size_t done = 0; done < size; done += sizeof block)
     {
       for (size_t i = 0; i < sizeof block; i++)
         block[i] = (char) ((done + i) * 2654435761u >> 24);
-      size_t size = bulk - done < sizeof block ? bulk - done : sizeof block;
-      check_system (write (fd, block, size) == (ssize_t) size, source);
+      size_t part = size - done < sizeof block ? size - done : sizeof block;
+      check_system (write (fd, block, part) == (ssize_t) part, source);
     }
   close (fd);
 }
 
-static void
-remove_files (void)
+void
+path_in_directory (char *path, const char *name)
 {
-  unlink (source);
-  unlink (target);
-  rmdir (directory);
+  int size = snprintf (path, PATH_MAX, "%s/%s", directory, name);
+  if (size < 0 || size >= PATH_MAX)
+    die (name, "the path is too long");
+}
+
+static int
+remove_one (const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+  (void) status;
+  (void) kind;
+  (void) place;
+  return remove (path);
+}
+
+static void
+make_directory (void)
+{
+  static const char name[] = "/bench-XXXXXX";
+  check_system (getcwd (directory, sizeof directory - sizeof name) != NULL, "getcwd");
+  memcpy (directory + strlen (directory), name, sizeof name);
+  check_system (mkdtemp (directory) != NULL, directory);
+  path_in_directory (source, "source");
+  path_in_directory (target, "target");
+}
+
+/* ---- settings ---- */
+
+static unsigned long
+setting (const char *name, unsigned long usual, unsigned long most)
+{
+  const char *value = getenv (name);
+  char *end;
+  if (value == NULL)
+    return usual;
+  unsigned long number = strtoul (value, &end, 10);
+  if (end == value || *end != '\0' || number == 0 || number > most)
+    {
+      fprintf (stderr, "bench: %s is a number from 1 to %lu\n", name, most);
+      exit (2);
+    }
+  return number;
+}
+
+static void
+read_settings (void)
+{
+  settings.bytes = setting ("BENCH_BYTES", 1ul << 30, 1ul << 40);
+  settings.delayed_bytes = setting ("BENCH_DELAYED_BYTES", 256ul << 20, 1ul << 40);
+  settings.rounds = (int) setting ("BENCH_ROUNDS", 7, ROUNDS_MAX);
+  settings.delay = (int) setting ("BENCH_DELAY", 50, 10000);
+}
+
+/* ---- the worker ---- */
+
+static void
+work (void)
+{
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  printf ("%d rounds each, medians; %zu bytes are moved, and %zu where there is a delay\n",
+          settings.rounds, settings.bytes, settings.delayed_bytes);
+  printf ("%-27s %12s  %-36s %12s  %5s  %5s\n", "what", "ours", "limit", "", "ratio", "most");
+  fflush (stdout);
+  measure_local ();
+  measure_ssh ();
+}
+
+static void
+pass_on (int signal)
+{
+  kill (worker, signal);
+}
+
+static void
+pass_on_signals (void)
+{
+  static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+  struct sigaction action = { .sa_handler = pass_on };
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    sigaction (signals[i], &action, NULL);
 }
 
 int
 main (int argc, char **argv)
 {
-  struct lr_error error;
-  if (argc > 1)
-    bulk = strtoull (argv[1], NULL, 10);
-  make_files ();
-  atexit (remove_files);
-  check (lr_loop_new (&loop, &error), &error);
-  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:", .loop = loop);
-  check (lr_open (NULL, &args, &connection, &error), &error);
-  printf ("%d rounds each, medians; bulk is %zu bytes\n", ROUNDS, bulk);
-  printf ("%-26s %12s  %-36s %12s  %5s  %5s\n", "what", "ours", "limit", "", "ratio", "most");
-  long far = peak_of (dispatcher_pid ()), near = peak_of (getpid ());
-  for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++)
-    if (argc < 3 || strstr (budgets[i].what, argv[2]) != NULL)
-      measure (&budgets[i]);
-  printf ("dispatcher, peak resident: %ld KiB; idle %ld KiB\n", peak_of (dispatcher_pid ()), far);
-  printf ("client, peak resident above idle: %ld KiB\n", peak_of (getpid ()) - near);
-  lr_close (connection);
-  lr_loop_free (loop);
-  return 0;
+  int status;
+  wanted = argv + (argc > 0);
+  read_settings ();
+  make_directory ();
+  worker = fork ();
+  check_system (worker >= 0, "fork");
+  if (worker == 0)
+    {
+      work ();
+      return 0;
+    }
+  pass_on_signals ();
+  while (waitpid (worker, &status, 0) < 0)
+    check_system (errno == EINTR, "waiting");
+  nftw (directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  return WIFEXITED (status) ? WEXITSTATUS (status) : 1;
 }

@@ -1,0 +1,98 @@
+/* What is compared with what, and how that is shown.  */
+
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <longreach/longreach.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* ---- the amounts: see README.md ---- */
+
+struct settings
+{
+  size_t bytes;         /* BENCH_BYTES: of the file that is moved */
+  size_t delayed_bytes; /* BENCH_DELAYED_BYTES: the same where there is a delay */
+  int rounds;           /* BENCH_ROUNDS */
+  int delay;            /* BENCH_DELAY: milliseconds, each way */
+};
+
+extern struct settings settings;
+
+/* ---- the folder in which files are moved ----
+
+   It is in the current directory, a real file system, and is removed with all that is in it.  Paths
+   are absolute, and have no quotes.  */
+
+extern char directory[];
+extern char source[], target[]; /* in it; target isn't there when a round begins */
+
+/* Leave the path of NAME in it in PATH, of PATH_MAX bytes.  */
+void path_in_directory (char *path, const char *name);
+
+/* Make SOURCE a file of SIZE bytes, unless it is one.  */
+void make_source (size_t size);
+
+/* ---- rows ---- */
+
+enum
+{
+  OTHERS_MAX = 6,
+};
+
+/* One way to do something.  */
+struct way
+{
+  const char *name;
+  void (*once) (void);
+  void (*after) (void);  /* NULL: nothing; clears up, and isn't timed */
+  bool (*exists) (void); /* NULL: it does */
+};
+
+struct row
+{
+  const char *what;
+  struct way ours, limit;
+  double at_most;        /* ours / limit, in time; 0: there is no budget */
+  double (*more) (void); /* NULL: nothing; seconds that ours may take besides */
+  double scale;          /* seconds of a round to the unit shown */
+  const char *unit;
+  bool one_processor;            /* both ends of both on one: else the time to wake another is all
+                                    there is to see, and whether that happens is chance */
+  struct way others[OTHERS_MAX]; /* for comparison; ended by a name of NULL */
+};
+
+/* Whether row WHAT was asked for.  */
+bool is_wanted (const char *what);
+
+/* All ways of ROW in turn, and their medians.  */
+void measure (const struct row *row);
+
+/* ---- the parts ---- */
+
+void measure_local (void);
+void measure_ssh (void);
+
+/* ---- for both ---- */
+
+__attribute__ ((__noreturn__)) void die (const char *what, const char *why);
+
+/* The bench can't go on without it.  */
+void check (int status, const struct lr_error *error);
+void check_system (bool fine, const char *what);
+
+/* Run COMMAND with its outputs in two pipes, as a captured command has them; it has to succeed.  */
+void run_locally (const char *const *command);
+
+/* The same with what a shell makes of FORMAT.  */
+__attribute__ ((__format__ (__printf__, 1, 2))) void run_script (const char *format, ...);
+
+/* The most memory that a process ever had resident, in KiB.  */
+long peak_of (long pid);
+
+/* The only child of this process.  */
+long child_pid (void);
+
+#endif
