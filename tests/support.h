@@ -61,7 +61,8 @@ struct finished
 struct finished run_program (const char *const *command, const char *input, size_t input_size);
 void free_finished (struct finished *finished);
 
-/* Descriptors this process has open; children it has, running or not.  */
+/* Descriptors this process has open; children it has, running or not, but for a dispatcher's guard.
+ */
 int count_descriptors (void);
 int count_children (void);
 

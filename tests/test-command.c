@@ -153,7 +153,7 @@ Test (command, what_fails_before_the_command_exits_255)
 {
   LONGREACH (255, "",
              "longreach: no connector has the schema \"nosuch\"; searched: *; schemas that exist: "
-             "local*\n",
+             "*local*\n",
              "run", "nosuch:x", "--", "true");
   LONGREACH (255, "",
              "longreach: no connector has the schema \"nosuch\"; searched: /nonexistent/plugins, *",
@@ -167,7 +167,8 @@ Test (command, what_fails_before_the_command_exits_255)
   LONGREACH (255, "", "longreach: *host*\n", "run", "host", "true");
   LONGREACH (
       255, "",
-      "longreach: the connector local takes no option \"nosuch\"; it takes dispatcher, protocol\n",
+      "longreach: the connector local takes no option \"nosuch\"; it takes dispatcher, protocol, "
+      "deploy, directory, bootstrap\n",
       "run", "-o", "nosuch=1", "local:", "true");
   LONGREACH (255, "", "longreach: *cannot start ./nosuch: No such file or directory\n", "run", "-o",
              "dispatcher=./nosuch", "local:", "true");

@@ -367,15 +367,15 @@ static const struct unopened unopened[] = {
   { "silent", "web: no dispatcher has answered within 300 milliseconds", LR_ERROR_TIMEOUT,
     ETIMEDOUT, false },
   { "half-a-banner",
-    "web: no dispatcher has answered within 1500 milliseconds; it said: LONGREACH 2 ",
+    "web: no dispatcher has answered within 4000 milliseconds; it said: LONGREACH 2 ",
     LR_ERROR_TIMEOUT, ETIMEDOUT, true },
   { "another-nonce",
-    "web: no dispatcher has answered within 1500 milliseconds; it said: LONGREACH 2 "
+    "web: no dispatcher has answered within 4000 milliseconds; it said: LONGREACH 2 "
     "0123456789abcdef 0 terminal",
     LR_ERROR_TIMEOUT, ETIMEDOUT, false },
   { "deaf", "web: no dispatcher has answered within 300 milliseconds", LR_ERROR_TIMEOUT, ETIMEDOUT,
     false },
-  { "endless-stderr", "web: no dispatcher has answered within 1500 milliseconds; it said: ",
+  { "endless-stderr", "web: no dispatcher has answered within 4000 milliseconds; it said: ",
     LR_ERROR_TIMEOUT, ETIMEDOUT, true },
   { "old-protocol",
     "web: the dispatcher speaks protocol 1, and this library speaks protocol 2; it said: LONGREACH "
@@ -406,7 +406,7 @@ static const struct unopened unopened[] = {
 static uint64_t
 time_to_open (const struct unopened *row)
 {
-  return row->errnum != ETIMEDOUT ? 20000 : strstr (row->message, "1500") != NULL ? 1500 : 300;
+  return row->errnum != ETIMEDOUT ? 20000 : strstr (row->message, "4000") != NULL ? 4000 : 300;
 }
 
 /* What is said beyond the message may be anything that can go to a terminal.  */
