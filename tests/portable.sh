@@ -26,7 +26,7 @@ check_program () {
 
 # start_suite NAME PROGRAM [ARG...]: a suite of Criterion, with the dispatcher in $scratch.
 start_suite () {
-  local log=$scratch/$1.log
+  local log=${scratch:?}/$1.log
   echo "+ ${*:2}" >"$log"
   LONGREACH_DISPATCHER_DIR=$scratch "${@:2}" </dev/null >>"$log" 2>&1 &
   suites+=("$1")
