@@ -208,10 +208,48 @@ find_programs (struct target *target)
   lr_free (result);
 }
 
+/* Take NAME for the other user, if it is one, and, for root, one without root's group.  OWN is the
+   dispatcher's user, or NULL.  */
+static void
+try_other (struct target *target, const char *name, const struct lr_user_entry *own)
+{
+  struct lr_query_user_args query =
+      LR_QUERY_USER_ARGS (.user = name, .timeout_ms = target->patience);
+  struct lr_user_entry *entry;
+  if (lr_query_user (target->connection, &query, &entry, NULL) != 0)
+    return;
+  if (entry->uid != target->uid
+      && (target->uid != 0 || (entry->gid != 0 && (own == NULL || entry->gid != own->gid))))
+    target->other = entry;
+  else
+    lr_free (entry);
+}
+
+/* A container has few users, and of other names.  */
+static void
+find_other_in_file (struct target *target, const struct lr_user_entry *own)
+{
+  struct lr_download_args args =
+      LR_DOWNLOAD_ARGS (.file = "/etc/passwd", .limit = 1000000, .timeout_ms = target->patience);
+  struct lr_download_result *result;
+  char *rest;
+  if (lr_download (target->connection, &args, &result, NULL) != 0)
+    return;
+  char *text = strdup (result->content.data);
+  for (char *line = text == NULL ? NULL : strtok_r (text, "\n", &rest);
+       line != NULL && target->other == NULL; line = strtok_r (NULL, "\n", &rest))
+    {
+      line[strcspn (line, ":")] = '\0';
+      try_other (target, line, own);
+    }
+  free (text);
+  lr_free (result);
+}
+
 static void
 find_circumstances (struct target *target)
 {
-  static const char *const others[] = { "nobody", "daemon", "bin", "mail", NULL };
+  static const char *const others[] = { "nobody", "daemon", "bin", NULL };
   lr_connection *connection = target->connection;
   struct lr_resolve_args own = LR_RESOLVE_ARGS (.timeout_ms = target->patience);
   struct lr_stat_args proc =
@@ -244,18 +282,10 @@ find_circumstances (struct target *target)
     }
   if (target->uid >= 0)
     target->has |= target->uid == 0 ? NEED (ROOT) : NEED (ORDINARY);
-  for (const char *const *other = others; target->other == NULL && *other != NULL; other++)
-    {
-      struct lr_query_user_args query =
-          LR_QUERY_USER_ARGS (.user = *other, .timeout_ms = target->patience);
-      if (lr_query_user (connection, &query, &target->other, NULL) == 0
-          && (target->other->uid == target->uid || target->other->gid == 0
-              || (entry != NULL && target->other->gid == entry->gid)))
-        {
-          lr_free (target->other);
-          target->other = NULL;
-        }
-    }
+  for (const char *const *name = others; target->other == NULL && *name != NULL; name++)
+    try_other (target, *name, entry);
+  if (target->other == NULL)
+    find_other_in_file (target, entry);
   lr_free (entry);
   if (target->other != NULL)
     target->has |= NEED (OTHER_USER);

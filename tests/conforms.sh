@@ -7,7 +7,7 @@ conforms () {
   local name=$1 status=0 output
   local -a as=()
   [ -z "${CONFORMS_AS:-}" ] || read -r -a as <<< "$CONFORMS_AS"
-  output=$("${as[@]}" timeout 120 "${builddir:?}/tests/conformance" "${@:3}" "$2" < /dev/null 2>&1) \
+  output=$("${as[@]}" timeout 120 "$LONGREACH_DISPATCHER_DIR/../tests/conformance" "${@:3}" "$2" < /dev/null 2>&1) \
     || status=$?
   sed -e '/^1\.\.[0-9]*$/d' \
     -e "s|^# |# $name: |" -e "s|^Bail out!|not ok $name:|" \

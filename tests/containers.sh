@@ -126,6 +126,36 @@ start_sleep () {
 
 # ---- what is held ----
 
+# What holds for every connector: with a shell and without one, as root and as a user.  The first
+# process of "reaping" waits for what others leave behind, as that of a real container does.
+conform () {
+  local name
+  local -a started=()
+  local -A targets=([root]=reaping [anna]=anna@reaping [anna-bare]=anna@bare
+    [plain]='reaping?protocol=plain&dispatcher=/dispatcher')
+  cp -a "$scratch/shell" "$scratch/reaping"
+  cat > "$scratch/reaping/bin/reap" << 'END'
+#!/bin/sh
+while :; do
+  sleep 1
+done
+END
+  chmod 755 "$scratch/reaping/bin/reap"
+  COMMAND=/bin/reap start_container "$engine" reaping "$scratch/reaping"
+  "$engine" cp "$LONGREACH_DISPATCHER_DIR/portable/linux-$(uname -m)/longreach-dispatcher" \
+    reaping:/dispatcher
+  for name in "${!targets[@]}"; do
+    conforms "$name" "$engine:${targets[$name]}" > "$scratch/conforms-$name" &
+    started+=("$name:$!")
+  done
+  for name in "${started[@]}"; do
+    wait "${name#*:}" || failed=1
+    cat "$scratch/conforms-${name%:*}"
+  done
+  nothing_is_left "after the conformance suite nothing runs where there is no shell" bare
+  "$engine" rm --force reaping > /dev/null
+}
+
 run_in_a_container () {
   runs "root runs commands" "uid=0(root) gid=0(root)*" shell id
   runs "a user has groups" "uid=1234(anna) gid=1234(anna) groups=*77(friends)*" anna@shell id

@@ -12,6 +12,8 @@ scratch=$(mktemp -d)
 chmod 755 "$scratch"
 # shellcheck source=tests/containers.sh
 . "$(dirname "$0")/containers.sh"
+# shellcheck source=tests/conforms.sh
+. "$(dirname "$0")/conforms.sh"
 
 clean_up () {
   stop_dockerd
@@ -41,6 +43,7 @@ nothing_is_left "without a shell nothing runs in the end" bare
 refuses "what is put beneath a file system of memory is missed" \
   "memory: it has no shell, and the dispatcher that was put into its /tmp could not be run; *" \
   "memory?directory=/tmp"
+conform
 carry_files
 run_what_is_there
 refuse_names

@@ -11,6 +11,8 @@ isolate "$@"
 scratch=$(mktemp -d)
 # shellcheck source=tests/containers.sh
 . "$(dirname "$0")/containers.sh"
+# shellcheck source=tests/conforms.sh
+. "$(dirname "$0")/conforms.sh"
 
 service=
 clean_up () {
@@ -39,6 +41,7 @@ leaves_no_file "with a shell no file is left" shell run_in_a_container
 nothing_is_left "with a shell nothing runs in the end" shell
 leaves_no_file "without a shell no file is left" bare run_without_a_shell
 nothing_is_left "without a shell nothing runs in the end" bare
+conform
 carry_files
 run_what_is_there
 refuse_names

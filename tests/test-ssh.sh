@@ -9,6 +9,8 @@ set -eu
 . "$srcdir/tests/servers.sh"
 # shellcheck source=tests/ssh.sh
 . "$srcdir/tests/ssh.sh"
+# shellcheck source=tests/conforms.sh
+. "$srcdir/tests/conforms.sh"
 begin_users
 begin_sshd
 
@@ -16,6 +18,25 @@ begin_sshd
 
 add_user ann /bin/bash
 start_sshd web
+
+# ---- what holds for every connector ----
+
+cp "$LONGREACH_DISPATCHER_DIR/longreach-dispatcher" "$scratch/dispatcher"
+declare -A targets=([ann]=ann@web [root]=root@web
+  [plain]="ann@web?protocol=plain&dispatcher=$scratch/dispatcher")
+conformances=()
+for name in "${!targets[@]}"; do
+  conforms "$name" "ssh:${targets[$name]}" -o config="$scratch/ssh_config" \
+    > "$scratch/conforms-$name" &
+  conformances+=("$name:$!")
+done
+for conformance in "${conformances[@]}"; do
+  wait "${conformance#*:}" || failed=1
+  cat "$scratch/conforms-${conformance%:*}"
+done
+expect_nothing_left "after the conformance suite"
+
+# ---- more login shells ----
 
 make_shell ash << 'END'
 #!/bin/sh
