@@ -20,8 +20,7 @@ extern FILE *fuzz_stderr;
 
 #  define read(fd, buffer, size) fuzz_read (fd, buffer, size)
 #  define write(fd, data, size) fuzz_write (fd, data, size)
-#  undef stderr
-#  define stderr fuzz_stderr
+#  define dprintf(fd, ...) ((fd) == 2 ? fprintf (fuzz_stderr, __VA_ARGS__) : -1)
 
 #  pragma clang section bss = "fuzz_zero" data = "fuzz_data"
 
