@@ -3,6 +3,7 @@
 # What the tests of the connector ssh share.  Sourced, behind servers.sh.
 
 isolate "$@"
+trap 'exit 1' HUP INT TERM # which the first process of a name space would ignore
 need ssh sshd pgrep
 
 # In a /run of the test's own.  Not below /tmp, which a server may hide.
@@ -78,16 +79,21 @@ no_dispatchers () {
   ! pgrep -x longreach-dispa > /dev/null
 }
 
+staged () {
+  find "$scratch/home" -name '.lr-*'
+}
+
+nothing_staged () {
+  [ -z "$(staged)" ]
+}
+
 # expect_nothing_left NAME: of what was put on a far side, or started there.
 expect_nothing_left () {
-  local files
   if ! wait_until 15 no_dispatchers; then
     not_ok "$1: no process is left" "$(ps -ef)"
-    return
-  fi
-  files=$(find "$scratch/home" -name '.lr-*')
-  if [ -n "$files" ]; then
-    not_ok "$1: no file is left" "$files"
+  elif ! wait_until 5 nothing_staged; then
+    not_ok "$1: no file is left" "$(staged)"
+    rm -rf "$scratch"/home/*/.cache/.lr-*
   else
     ok "$1: nothing is left"
   fi

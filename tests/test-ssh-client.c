@@ -258,6 +258,9 @@ static const struct
     "ssh-rsa\r\n",
     "ssh and the server have no algorithm in common; ssh says: Unable to negotiate with 10.0.0.1 "
     "port 22: no matching host key type found. Their offer: ssh-rsa" },
+  { "channel 0: open failed: connect failed: open failed\r\n",
+    "the server opens no session (its MaxSessions, or a rule); ssh says: channel 0: open failed: "
+    "connect failed: open failed" },
   { "channel 0: open failed: administratively prohibited: open failed\r\n",
     "the server opens no session (its MaxSessions, or a rule); ssh says: channel 0: open failed: "
     "administratively prohibited: open failed" },

@@ -56,6 +56,8 @@ static const struct row rows[] = {
 
   /* The way there.  */
   { "Could not resolve hostname", "there is no host of this name" },
+  { "open failed: connect failed: open failed",
+    "the server opens no session (its MaxSessions, or a rule)" },
   { "open failed: connect failed", "the jump host can't reach it" },
   { "stdio forwarding failed", "the jump host can't reach it" },
   { "Connection refused", "nothing listens at that port" },
@@ -83,7 +85,6 @@ static const struct row rows[] = {
   /* Inside.  */
   { "administratively prohibited", "the server opens no session (its MaxSessions, or a rule)" },
   { "Session open refused by peer", "the server opens no session (its MaxSessions, or a rule)" },
-  { "open failed", "the server opens no session" },
   { "not responding", "the connection was lost" },
   { "client_loop:", "the connection was lost" },
   { "Connection reset by", "the connection was lost" },
