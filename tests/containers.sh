@@ -131,7 +131,7 @@ start_sleep () {
 conform () {
   local name
   local -a started=()
-  local -A targets=([root]=reaping [anna]=anna@reaping [anna-bare]=anna@bare
+  local -A targets=([root]=reaping [anna]=anna@reaping [bare]=bare [anna-bare]=anna@bare
     [plain]='reaping?protocol=plain&dispatcher=/dispatcher')
   cp -a "$scratch/shell" "$scratch/reaping"
   cat > "$scratch/reaping/bin/reap" << 'END'
@@ -153,6 +153,7 @@ END
     cat "$scratch/conforms-${name%:*}"
   done
   nothing_is_left "after the conformance suite nothing runs where there is no shell" bare
+  "$engine" kill reaping > /dev/null
   "$engine" rm --force reaping > /dev/null
 }
 

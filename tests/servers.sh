@@ -65,21 +65,23 @@ make_root () {
   make_users "$1"
 }
 
-# make_bare_root DIRECTORY: a program with a few names, and none of them a shell's.
+# make_bare_root DIRECTORY: a program with some names, and none of them a shell's.
 make_bare_root () {
   local name
   mkdir -p "$1"/{bin,etc,tmp}
   chmod 1777 "$1/tmp"
   cp "$(command -v busybox)" "$1/bin/sleep"
-  for name in cat id true; do
+  for name in cat chmod id ln mkdir mkfifo rm touch true; do
     ln "$1/bin/sleep" "$1/bin/$name"
   done
   make_users "$1"
 }
 
 make_users () {
-  printf '%s\n' root:x:0:0:root:/root:/bin/sh anna:x:1234:1234::/tmp:/bin/sh > "$1/etc/passwd"
-  printf '%s\n' root:x:0: anna:x:1234: friends:x:77:anna > "$1/etc/group"
+  printf '%s\n' root:x:0:0:root:/root:/bin/sh anna:x:1234:1234::/tmp:/bin/sh \
+    nobody:x:65534:65534::/:/bin/false > "$1/etc/passwd"
+  printf '%s\n' root:x:0: adm:x:4:root anna:x:1234: friends:x:77:anna nobody:x:65534: > "$1/etc/group"
+  (umask 077 && printf '%s\n' 'root:!:20000:::::' 'anna:!:20000:::::' > "$1/etc/shadow")
 }
 
 # Start dockerd, for which $DOCKER_HOST is set.  Everything it has goes into $scratch/docker.
