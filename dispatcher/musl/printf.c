@@ -43,49 +43,30 @@ put_number (struct sink *sink, unsigned long long number, unsigned base, size_t 
   put (sink, start, (size_t) (end - start));
 }
 
-/* The next argument, which LENGTH says the type of: 0 for int, 'l', 'L' for long long, or 'z'.  */
-static unsigned long long
-take_unsigned (va_list *arguments, char length)
+/* How many times "long" a number is; z stands for once, which is a size's length everywhere.  */
+static unsigned
+take_longs (const char **format)
 {
-  switch (length)
-    {
-    case 'l':
-      return va_arg (*arguments, unsigned long);
-    case 'L':
-      return va_arg (*arguments, unsigned long long);
-    case 'z':
-      return va_arg (*arguments, size_t);
-    default:
-      return va_arg (*arguments, unsigned);
-    }
+  unsigned longs = 0;
+  for (; **format == 'l' || **format == 'z'; ++*format)
+    longs++;
+  return longs;
+}
+
+static unsigned long long
+take_unsigned (va_list *arguments, unsigned longs)
+{
+  if (longs == 0)
+    return va_arg (*arguments, unsigned);
+  return longs == 1 ? va_arg (*arguments, unsigned long) : va_arg (*arguments, unsigned long long);
 }
 
 static long long
-take_signed (va_list *arguments, char length)
+take_signed (va_list *arguments, unsigned longs)
 {
-  switch (length)
-    {
-    case 'l':
-      return va_arg (*arguments, long);
-    case 'L':
-      return va_arg (*arguments, long long);
-    case 'z':
-      return va_arg (*arguments, ssize_t);
-    default:
-      return va_arg (*arguments, int);
-    }
-}
-
-static char
-take_length (const char **format)
-{
-  char length = 0;
-  while (**format == 'l' || **format == 'z')
-    {
-      length = length == 'l' ? 'L' : **format;
-      ++*format;
-    }
-  return length;
+  if (longs == 0)
+    return va_arg (*arguments, int);
+  return longs == 1 ? va_arg (*arguments, long) : va_arg (*arguments, long long);
 }
 
 /* What FORMAT, which is behind a %, says, and where the text goes on.  */
@@ -101,7 +82,7 @@ convert (struct sink *sink, const char *format, va_list *arguments)
     }
   while (*format >= '0' && *format <= '9')
     width = width * 10 + (size_t) (*format++ - '0');
-  char length = take_length (&format);
+  unsigned longs = take_longs (&format);
   switch (*format)
     {
     case 's':
@@ -118,7 +99,7 @@ convert (struct sink *sink, const char *format, va_list *arguments)
       }
     case 'd':
       {
-        long long number = take_signed (arguments, length);
+        long long number = take_signed (arguments, longs);
         if (number < 0)
           put (sink, "-", 1);
         put_number (sink, number < 0 ? -(unsigned long long) number : (unsigned long long) number,
@@ -127,7 +108,7 @@ convert (struct sink *sink, const char *format, va_list *arguments)
       }
     case 'u':
     case 'x':
-      put_number (sink, take_unsigned (arguments, length), *format == 'u' ? 10 : 16, width);
+      put_number (sink, take_unsigned (arguments, longs), *format == 'u' ? 10 : 16, width);
       break;
     default:
       __builtin_trap ();
