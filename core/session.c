@@ -35,6 +35,7 @@ enum
   LINE_MAX_SIZE = 4096,    /* bytes of the noise's end that are looked at and kept */
   CONTROL_MAX = 1 << 20,   /* bytes that wait, behind which nothing comes that could be left out */
   WINDOW_MAX = 4 << 20,    /* bytes that one stream's window grows to, and all of them together */
+  CREDIT_PARTS = 8,        /* of a window: each is given back as soon as it is consumed */
   DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
   TOO_SLOW = 50,           /* milliseconds that one Data may take */
   FAST = 10,
@@ -45,6 +46,7 @@ struct stream
   uint32_t window; /* bytes: how much may be under way at most */
   uint32_t credit; /* bytes that the other end may still send, or that we may */
   uint32_t used;   /* consumed, and no credit given for it yet */
+  uint32_t passed; /* consumed since it was last seen whether the window is large enough */
   bool ended;
 };
 
@@ -597,31 +599,40 @@ session_fail (struct session *session, const struct lr_error *error)
 
 /* The window follows what the link needs: whoever keeps up with what comes is given twice as much
    each time half of it has gone through.  */
-static void
+static bool
 grow_window (struct session_channel *channel, struct stream *stream)
 {
   struct session *session = channel->session;
   uint32_t unread = stream->window - stream->credit - stream->used;
+  if (stream->passed < stream->window / 2)
+    return false;
+  stream->passed = 0;
   if (channel->owner == NULL)
-    return; /* what is thrown away needs no more of it */
+    return false; /* what is thrown away needs no more of it */
   if (unread > stream->window / 4 || stream->window >= WINDOW_MAX
       || session->windows + stream->window > WINDOW_MAX)
-    return;
+    return false;
   session->windows += stream->window;
   channel->grown += stream->window;
   stream->credit += stream->window;
   stream->window *= 2;
+  return true;
 }
 
+/* Credit goes back in small parts: what is held back is missing on a long line, where all of the
+   window is to be under way.  */
 void
 session_consume (struct session_channel *channel, uint32_t index, size_t size)
 {
   struct stream *stream = &channel->streams[index];
-  stream->used += (uint32_t) size;
-  if (stream->ended || stream->used < stream->window / 2)
-    return;
   uint32_t before = stream->credit;
-  grow_window (channel, stream);
+  stream->used += (uint32_t) size;
+  stream->passed += (uint32_t) size;
+  if (stream->ended)
+    return;
+  bool due = stream->used >= stream->window / CREDIT_PARTS;
+  if (!grow_window (channel, stream) && !due)
+    return;
   stream->credit += stream->used;
   stream->used = 0;
   struct packet packet = { .id = PACKET_WINDOW };

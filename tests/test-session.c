@@ -1370,7 +1370,7 @@ Test (session, bytes_that_are_sent_beyond_the_credit_are_an_error)
     }
 }
 
-Test (session, credit_comes_back_when_half_a_window_is_consumed)
+Test (session, credit_comes_back_when_an_eighth_of_a_window_is_consumed)
 {
   static struct owner a = { .name = "a", .keeps = true };
   give_banner ();
@@ -1378,11 +1378,13 @@ Test (session, credit_comes_back_when_half_a_window_is_consumed)
   sent ();
   begin_content (1);
   give_data (1, 1, WINDOW);
-  session_consume (a.channel, 1, WINDOW / 2 - 1);
+  session_consume (a.channel, 1, WINDOW / 8 - 1);
   expect_sent ("");
-  /* More than a quarter is still unread: no reason for a larger window.  */
   session_consume (a.channel, 1, 1);
-  expect_sent ("1 Window 1 131072");
+  expect_sent ("1 Window 1 32768");
+  /* More than a quarter is unread when half has gone through: no reason for a larger window.  */
+  session_consume (a.channel, 1, WINDOW / 8 * 3);
+  expect_sent ("1 Window 1 98304");
   give_data (1, 1, WINDOW / 2);
   cr_expect_not (receive_data (1, 1, 1));
 }
