@@ -229,7 +229,7 @@ measure (const struct row *row)
   if (!is_wanted (row->what))
     return;
   for (const struct way *other = row->others; other < row->others + OTHERS_MAX; other++)
-    if (other->name != NULL && (other->exists == NULL || other->exists ()))
+    if (settings.others && other->name != NULL && (other->exists == NULL || other->exists ()))
       ways[count++] = other;
   if (row->one_processor)
     pin (true);
@@ -305,16 +305,16 @@ make_directory (void)
 /* ---- settings ---- */
 
 static unsigned long
-setting (const char *name, unsigned long usual, unsigned long most)
+setting (const char *name, unsigned long usual, unsigned long least, unsigned long most)
 {
   const char *value = getenv (name);
   char *end;
   if (value == NULL)
     return usual;
   unsigned long number = strtoul (value, &end, 10);
-  if (end == value || *end != '\0' || number == 0 || number > most)
+  if (end == value || *end != '\0' || number < least || number > most)
     {
-      fprintf (stderr, "bench: %s is a number from 1 to %lu\n", name, most);
+      fprintf (stderr, "bench: %s is a number from %lu to %lu\n", name, least, most);
       exit (2);
     }
   return number;
@@ -323,10 +323,11 @@ setting (const char *name, unsigned long usual, unsigned long most)
 static void
 read_settings (void)
 {
-  settings.bytes = setting ("BENCH_BYTES", 1ul << 30, 1ul << 40);
-  settings.delayed_bytes = setting ("BENCH_DELAYED_BYTES", 256ul << 20, 1ul << 40);
-  settings.rounds = (int) setting ("BENCH_ROUNDS", 7, ROUNDS_MAX);
-  settings.delay = (int) setting ("BENCH_DELAY", 50, 10000);
+  settings.bytes = setting ("BENCH_BYTES", 1ul << 30, 1, 1ul << 40);
+  settings.delayed_bytes = setting ("BENCH_DELAYED_BYTES", 256ul << 20, 1, 1ul << 40);
+  settings.rounds = (int) setting ("BENCH_ROUNDS", 7, 1, ROUNDS_MAX);
+  settings.delay = (int) setting ("BENCH_DELAY", 50, 0, 10000);
+  settings.others = setting ("BENCH_OTHERS", 1, 0, 1) != 0;
 }
 
 /* ---- the worker ---- */

@@ -17,6 +17,7 @@ struct settings
   size_t delayed_bytes; /* BENCH_DELAYED_BYTES: the same where there is a delay */
   int rounds;           /* BENCH_ROUNDS */
   int delay;            /* BENCH_DELAY: milliseconds, each way */
+  bool others;          /* BENCH_OTHERS: what is only for comparison is measured too */
 };
 
 extern struct settings settings;
