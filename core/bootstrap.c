@@ -33,6 +33,7 @@ enum
   MACHINE_SIZE = 64,
   FULL_MAX = 8,         /* directories without room that are passed over */
   LINE_SIZE = 64,       /* of what is sent before the dispatcher */
+  REFUSAL_SIZE = 256,   /* of what is quoted of the first push */
   MACHINES_MAX = 2,     /* types that are tried */
   STATUS_NOT_RUN = 126, /* as shells, and those who do as they do, have it */
   STATUS_NOT_FOUND = 127,
@@ -85,6 +86,7 @@ struct bootstrap
   struct payload payload;
   size_t sent;
 
+  char *refusal; /* owned: the first place that a push was refused for, and why */
   char *problem; /* owned */
 };
 
@@ -274,6 +276,7 @@ bootstrap_free (struct bootstrap *bootstrap)
   if (bootstrap == NULL)
     return;
   payload_free (&bootstrap->payload);
+  free (bootstrap->refusal);
   free (bootstrap->problem);
   free (bootstrap->nonce);
   free (bootstrap);
@@ -563,17 +566,27 @@ push_elsewhere (struct bootstrap *bootstrap)
   return place_of (bootstrap) != NULL && begin_attempt (bootstrap, ATTEMPT_PUSH);
 }
 
+/* The likeliest place comes first, and tells most.  */
+static void
+keep_refusal (struct bootstrap *bootstrap, const char *said)
+{
+  char line[REFUSAL_SIZE];
+  text_escape (line, sizeof line, said, strcspn (said, "\r\n"));
+  if (bootstrap->refusal == NULL && line[0] != '\0'
+      && asprintf (&bootstrap->refusal, "%s (%s), nor into its ", place_of (bootstrap), line) < 0)
+    bootstrap->refusal = NULL;
+}
+
 static bool
 go_on_from_push (struct bootstrap *bootstrap, const struct bootstrap_end *end)
 {
   const char *place = place_of (bootstrap);
   if (end->status_known && end->status == 0)
     return begin_attempt (bootstrap, ATTEMPT_PUSHED);
-  if (push_elsewhere (bootstrap))
-    return true;
-  set_problem (bootstrap, "it has no shell, and the dispatcher could not be put into its %s",
-               place == NULL ? "directories" : place);
-  return false;
+  set_problem (bootstrap, "it has no shell, and the dispatcher could not be put into its %s%s",
+               bootstrap->refusal == NULL ? "" : bootstrap->refusal, place);
+  keep_refusal (bootstrap, end->said);
+  return push_elsewhere (bootstrap);
 }
 
 /* The machine type after the present one, which was the first to be tried.  */

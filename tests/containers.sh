@@ -188,7 +188,8 @@ run_without_a_shell () {
   runs "it is put where it was asked to" "uid=0*" "bare?directory=/tmp" id
   refuses "no such directory" "bare: *could not be put into its /nowhere*" "bare?directory=/nowhere"
   runs "a file system of memory is no hindrance" "uid=0*" memory id
-  refuses "nothing can be put into what can't be written to" "fixed: it has no shell, and *" fixed
+  refuses "nothing can be put into what can't be written to" "fixed: it has no shell, and the dispatcher could not be put into its / (*), nor into its /var/tmp*" \
+    fixed
 }
 
 # With the dispatcher in the container already.
