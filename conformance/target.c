@@ -398,7 +398,13 @@ clear_place (struct target *target)
   if ((target->has & NEED (ROOM)) != 0 && target->directory != NULL)
     {
       struct lr_run_result *result;
+      const char *const open_up[] = { "chmod", "-R", "u+rwx", target->directory, NULL };
       const char *const command[] = { "rm", "-rf", target->directory, NULL };
+      if ((target->has & NEED (CHMOD)) != 0)
+        {
+          try_to_run (target, open_up, &result);
+          lr_free (result);
+        }
       if (!try_to_run (target, command, &result) || result->returncode != 0)
         target_leaves (target, target->directory);
       lr_free (result);

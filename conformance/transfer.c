@@ -228,3 +228,52 @@ check_transfer_cancelled (struct trial *trial)
   expect_bytes (trial, "the file", DOWNLOAD (trial, .file = file)->content, bytes_of ("old"));
   expect_text (trial, "its directory", list_directory (trial, directory), "file\n");
 }
+
+/* ---- what is not replaced, but written to ---- */
+
+void
+check_transfer_from_fifo (struct trial *trial)
+{
+  const char *fifo = place (trial, "fifo");
+  int to = memory_file (trial, bytes_of (""));
+  RUN (trial, .command = WORDS ("mkfifo", fifo));
+  struct lr_get_args args = LR_GET_ARGS (.file = fifo, .descriptor = to);
+  const struct answer *answer = submit (trial, LR_OPERATION_GET, &args);
+  STAT (trial, .path = "/");
+  RUN (trial, .command = WORDS ("sh", "-c", "echo written > \"$1\"", "sh", fifo));
+  await (trial, answer, "what somebody writes into a FIFO");
+  expect_success (trial, answer->status, &answer->error, "get from a FIFO");
+  expect_bytes (trial, "what came through a FIFO", content_of (trial, to), bytes_of ("written\n"));
+}
+
+void
+check_transfer_to_fifo (struct trial *trial)
+{
+  const char *fifo = place (trial, "fifo");
+  int from = memory_file (trial, bytes_of ("through a FIFO"));
+  RUN (trial, .command = WORDS ("mkfifo", fifo));
+  lr_process *reader = SPAWN (
+      trial, .command = WORDS ("sh", "-c", "exec 3<> \"$1\"; echo ready; cat <&3", "sh", fifo));
+  expect_output (trial, reader, "ready\n");
+  const struct lr_put_result *sent = PUT (trial, .file = fifo, .descriptor = from);
+  expect_number (trial, "in_place", (int64_t) sent->in_place, 1);
+  expect_output (trial, reader, "through a FIFO");
+  EXPECT (trial, stat_there (trial, fifo)->type == LR_FILE_FIFO,
+          "a put into a FIFO: expected that it stays one");
+}
+
+/* Who may write to a file and not to its directory can't replace it.  */
+void
+check_transfer_in_place (struct trial *trial)
+{
+  const char *directory = make_directory (trial, "directory");
+  const char *file = keep_text (trial, "%s/file", directory);
+  int from = memory_file (trial, bytes_of ("new"));
+  UPLOAD (trial, .file = file, .content = bytes_of ("the old content"));
+  RUN (trial, .command = WORDS ("chmod", "500", directory));
+  const struct lr_put_result *sent = PUT (trial, .file = file, .descriptor = from);
+  expect_bytes (trial, "what was written in place", DOWNLOAD (trial, .file = file)->content,
+                bytes_of ("new"));
+  if ((trial->target->has & NEED (SPAWNS)) != 0)
+    expect_number (trial, "in_place", (int64_t) sent->in_place, 1);
+}

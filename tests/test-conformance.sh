@@ -41,8 +41,11 @@ start_all () {
 }
 
 [ ! -e "$arm" ] || cp "$arm" "$scratch/aarch64"
-start_all own
-if [ "$(id -u)" -eq 0 ]; then
+if [ "$(id -u)" -ne 0 ]; then
+  start_all own
+else
+  # With a group more, which commands of other users must not have.
+  start_all root setpriv --groups 7
   start_all ordinary setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env HOME=/
   mkdir -p "$scratch/empty/dev" "$scratch/empty/tmp"
   cp -a /dev/null "$scratch/empty/dev"
