@@ -67,11 +67,21 @@ check "an empty connection" 255 "longreach: podman: connection= has no value" \
   "$longreach" run "podman:shell?connection=" -- id
 
 # Whoever is in the container must not be able to change what root will run there.
-keep_owner () {
+cat > "$scratch/watch" << END
+#!/bin/sh
+podman "\$@"
+status=\$?
+[ "\$1" != cp ] || find "$(root_of podman users)/" -maxdepth 2 -name longreach-dispatcher \\
+  -printf '%U %m\n' >> "$scratch/owners"
+exit \$status
+END
+chmod 755 "$scratch/watch"
+run_as_both () {
   runs "without a shell the container's own user runs commands" "uid=1234(anna)*" users id
-  runs "and so does root" "uid=0(root)*" root@users id
+  runs "and so does root" "uid=0(root)*" "root@users?program=$scratch/watch" id
 }
-leaves_no_file "no file is left of either" users keep_owner
+leaves_no_file "no file is left of either" users run_as_both
+same "what root runs is root's" "0 755" "$(cat "$scratch/owners")"
 
 # Ctrl-P and Ctrl-Q, each in a piece of its own, are the keys that detach.
 cat > "$scratch/typing" << 'END'
