@@ -224,6 +224,23 @@ def the_real_getent_knows_what_the_files_do(bench):
         session.finish()
 
 
+@check
+def hashes_of_passwords_are_in_shadow_or_asked_for(bench):
+    only_root()
+    bench.file("shadow", b"root:$hash:1::::::\nrooted:$other:1::::::\n", 0o600)
+    bench.getent(passwd={"ann": ANN}).__exit__()
+    with open(bench.path("bin/shadow"), "w", encoding="ascii") as shadow:
+        shadow.write("ann ann:$asked:1::::::\n")
+    prefix = mounting(bench.directory, "mount --bind shadow /etc/shadow")
+    with bench.start(path=bench.search_path(), prefix=prefix) as session:
+        for name, expected in (("root", b"$hash"), ("ann", b"$asked")):
+            fields = session.ask("QueryUser", "UserEntry", user=name, query_password_hash=True)
+            assert fields["password_hash"] == expected, fields
+        session.request("QueryUser", user="daemon",
+                        query_password_hash=True).expect_invalid("user")
+        session.finish()
+
+
 # Groups of a user
 
 
