@@ -76,15 +76,14 @@ struct lr_connection
   struct prompter *prompter;  /* owned; NULL: questions can't be asked, or no more */
   int64_t time_left;          /* milliseconds, of DEADLINE, while a question is open */
 
-  bool tunnelled;              /* what follows is in use */
-  bool plain;                  /* its protocol */
-  bool reached;                /* the dispatcher has answered */
-  struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
-  bool attempt_over;           /* the transport is being ended for the next attempt */
+  bool tunnelled;    /* what follows is in use */
+  bool plain;        /* its protocol */
+  bool reached;      /* the dispatcher has answered */
+  bool attempt_over; /* the transport is being ended for the next attempt */
   bool transport_ended;
-  struct transport transport;
-  bool cleaning; /* through this one: what a push has left is being removed */
-  struct transport cleaner;
+  bool cleaning;               /* what a push has left is being removed, through CLEANER */
+  struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
+  struct transport transport, cleaner;
   struct session *session;    /* owned; NULL: it is plain */
   struct plain_client client; /* or this */
   struct lr_call *unsent;     /* answered calls whose bytes a plain client still has to send */

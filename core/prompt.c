@@ -61,19 +61,6 @@ struct prompter
 
 /* ---- one question ---- */
 
-static void
-free_prompt (struct lr_prompt *prompt)
-{
-  if (prompt->watch.loop != NULL)
-    {
-      loop_unwatch (&prompt->watch);
-      close (prompt->watch.fd);
-    }
-  free (prompt->text);
-  free (prompt->host);
-  free (prompt);
-}
-
 /* The program that asks is not waited for, or not there, any more.  */
 static void
 hang_up (struct lr_prompt *prompt)
@@ -83,6 +70,15 @@ hang_up (struct lr_prompt *prompt)
   loop_unwatch (&prompt->watch);
   close (prompt->watch.fd);
   prompt->watch = (struct loop_watch){ .fd = -1 };
+}
+
+static void
+free_prompt (struct lr_prompt *prompt)
+{
+  hang_up (prompt);
+  free (prompt->text);
+  free (prompt->host);
+  free (prompt);
 }
 
 static void
@@ -108,16 +104,21 @@ unlist (struct prompter *prompter, struct lr_prompt *prompt)
   prompter->count--;
 }
 
+static void
+take_back_call (struct lr_prompt *prompt)
+{
+  if (prompt->prompter->settings.inside)
+    loop_remove_task (prompt->prompter->loop, &prompt->call);
+  else
+    loop_remove_notice (prompt->prompter->loop, &prompt->call);
+}
+
 /* Forget a question that the application has not got.  */
 static void
 drop (struct lr_prompt *prompt)
 {
-  struct prompter *prompter = prompt->prompter;
-  if (prompter->settings.inside)
-    loop_remove_task (prompter->loop, &prompt->call);
-  else
-    loop_remove_notice (prompter->loop, &prompt->call);
-  unlist (prompter, prompt);
+  take_back_call (prompt);
+  unlist (prompt->prompter, prompt);
   free_prompt (prompt);
 }
 
@@ -230,12 +231,10 @@ lr_prompt_answer (lr_prompt *prompt, const char *answer)
       answer == NULL || strlen (answer) > PROMPT_ANSWER_MAX || strpbrk (answer, "\r\n") != NULL;
   if (!refused && prompt->watch.loop != NULL)
     {
-      char packet[PROMPT_ANSWER_MAX + 1];
-      size_t length = strlen (answer);
-      memcpy (packet, answer, length);
-      packet[length] = '\n';
+      char packet[PROMPT_ANSWER_MAX + 2];
+      size_t length = (size_t) snprintf (packet, sizeof packet, "%s\n", answer);
       /* An empty socket has room for it; and whether the program still listens, it knows best.  */
-      ssize_t ignored = send (prompt->watch.fd, packet, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+      ssize_t ignored = send (prompt->watch.fd, packet, length, MSG_NOSIGNAL | MSG_DONTWAIT);
       (void) ignored;
       explicit_bzero (packet, sizeof packet);
     }
@@ -403,17 +402,14 @@ prompter_free (struct prompter *prompter)
 {
   if (prompter == NULL)
     return;
-  while (prompter->prompts != NULL)
+  for (struct lr_prompt *prompt = prompter->prompts, *next; prompt != NULL; prompt = next)
     {
-      struct lr_prompt *prompt = prompter->prompts;
-      if (!prompt->told)
-        {
-          drop (prompt);
-          continue;
-        }
-      unlist (prompter, prompt);
+      next = prompt->next;
+      take_back_call (prompt);
       hang_up (prompt);
       prompt->prompter = NULL;
+      if (!prompt->told)
+        free_prompt (prompt);
     }
   if (prompter->listener.loop != NULL)
     {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # whoever sources it sets $scratch
+# shellcheck disable=SC2034 # and looks at what is set here
 # Servers for the tests, with all that they have below $scratch.  Sourced.
 
 # need PROGRAM...: or skip this test.
@@ -189,6 +190,7 @@ processes_in () {
 
 # The hash of "far side", as crypt(3) writes it.
 PASSWORD='far side'
+# shellcheck disable=SC2016 # these are no variables
 PASSWORD_HASH='$6$longreach$MCNyDDhzJAdSgQr8UZup55F3LtqIcx9qy6uaJ.LkLBEH.O.J08q7zxS66eOqtRiqpGFvqSkUD/q5eW0Nqd0701'
 
 # Let there be users who are known only here.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # who sources it looks at $output
+# shellcheck disable=SC2016 # the far side expands it
 # What the tests of the connector ssh share.  Sourced, behind servers.sh.
 
 isolate "$@"

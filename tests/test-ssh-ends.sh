@@ -6,9 +6,9 @@
 set -eu
 
 # shellcheck source=tests/servers.sh
-. "$srcdir/tests/servers.sh"
+. "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/ssh.sh
-. "$srcdir/tests/ssh.sh"
+. "$(dirname "$0")/ssh.sh"
 need python3
 begin_users
 begin_sshd
@@ -31,7 +31,7 @@ expect_failure "a jump host from where no way leads on" \
   "ssh:ann@127.0.0.1:1?option=ProxyJump=ann@bastion"
 
 # What a URL brings into ssh's configuration is run by a shell there.
-printf 'Host *\n  ProxyCommand echo %%h %%r; nc 127.0.0.1 1\n' > "$scratch/proxy_config"
+printf 'Host *\n  ProxyCommand echo %%h %%r; exit 1\n' > "$scratch/proxy_config"
 mkdir "$scratch/here"
 (
   cd "$scratch/here"

@@ -6,9 +6,9 @@
 set -eu
 
 # shellcheck source=tests/servers.sh
-. "$srcdir/tests/servers.sh"
+. "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/ssh.sh
-. "$srcdir/tests/ssh.sh"
+. "$(dirname "$0")/ssh.sh"
 need tmux
 begin_users
 begin_sshd

@@ -6,11 +6,11 @@
 set -eu
 
 # shellcheck source=tests/servers.sh
-. "$srcdir/tests/servers.sh"
+. "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/ssh.sh
-. "$srcdir/tests/ssh.sh"
+. "$(dirname "$0")/ssh.sh"
 # shellcheck source=tests/conforms.sh
-. "$srcdir/tests/conforms.sh"
+. "$(dirname "$0")/conforms.sh"
 begin_users
 begin_sshd
 
