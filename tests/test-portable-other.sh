@@ -1,6 +1,6 @@
 #!/bin/bash
-# The portable dispatcher for the other machine type, in an emulator: what it is made of, the suites
-# of the operations, and what is particular to it.
+# The portable dispatcher for the other machine type, in an emulator: what it is made of, a suite of
+# operations, that of sessions, and what is particular to it.
 set -eu
 # shellcheck source=tests/portable.sh
 . "$(dirname "$0")/portable.sh"
@@ -17,18 +17,11 @@ mv "$scratch/longreach-dispatcher" "$scratch/$machine"
 printf '#!/bin/sh\nexec %s %s "$@"\n' "$emulator" "$scratch/$machine" >"$scratch/longreach-dispatcher"
 chmod 755 "$scratch/longreach-dispatcher"
 
-start_client () {
-  local name=$1
-  shift
-  start "$name" "$@" "$(find_python "$@")" "$scratch/portable_client.py" \
+for client in portable session; do
+  LR_BULK_BYTES=8000000 start "$client" "$(find_python env)" "$scratch/${client}_client.py" \
     "$emulator" "$scratch/$machine"
-}
-
-for_each_user start_client
-# The emulator has signals, descriptors and an environment of its own.
-not_emulated='!(getenv/gives_the_*|limits/of_descriptors_*|run/gives_a_command_the_dispatchers_environment_*|run/*_default_signals*)'
-if [ -x "$builddir/tests/test-operations" ]; then
-  start_suite operations "$builddir/tests/test-operations" --filter "$not_emulated"
+done
+if [ -x "$builddir/tests/test-uploads" ]; then
   start_suite uploads "$builddir/tests/test-uploads"
 fi
 report || status=1
