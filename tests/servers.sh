@@ -37,7 +37,7 @@ end_isolation () {
   local process place tries=0
   local -a processes=(/proc/[0-9]*)
   while [ $$ = 1 ] && ((${#processes[@]} > 1 && tries < 100)); do
-    if ((++tries == 20)); then
+    if ((++tries > 20)); then
       for process in "${processes[@]}"; do
         [ "$process" = /proc/1 ] || kill -KILL "${process#/proc/}" 2> /dev/null || true
       done

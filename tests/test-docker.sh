@@ -74,6 +74,17 @@ refuses "a daemon behind a port where nobody listens" \
 refuses "a daemon that is not ours to use" \
   "shell: you are not allowed to use the Docker daemon; docker said: *" \
   "shell?program=setpriv --reuid=65534 --regid=65534 --clear-groups docker"
+python3 -c 'import signal, socket, sys
+mute = socket.socket(socket.AF_UNIX)
+mute.bind(sys.argv[1])
+mute.listen()
+signal.pause()' "$scratch/mute" &
+mute=$!
+wait_until test -S "$scratch/mute" || not_ok "a daemon that says nothing starts"
+check "a daemon that says nothing" 255 \
+  "longreach: shell: no dispatcher has answered within 1000 milliseconds: *" \
+  "$longreach" run --connect-timeout=1 "docker:shell?host=unix://$scratch/mute" -- /bin/true
+kill "$mute"
 refuses "an unknown context" "shell: there is no such Docker context; docker said: *" \
   "shell?context=nowhere"
 check "an empty host" 255 "longreach: docker: host= has no value" \
