@@ -5,6 +5,7 @@
 enum
 {
   COMMANDS_GROWTH = 1 << 20, /* bytes: what the windows of all commands have grown by, at most */
+  CREDIT_PARTS = 8,          /* of a window: each is given back as soon as it is used */
 };
 
 static uint32_t commands_grown;
@@ -49,7 +50,7 @@ inlet_use (struct inlet *inlet, size_t size, bool keeps_up)
       inlet->window *= 2;
       inlet->passed = 0;
     }
-  if (inlet->used < inlet->window / 2)
+  if (inlet->used < inlet->window / CREDIT_PARTS)
     return 0;
   uint32_t credit = inlet->used;
   inlet->left += credit;

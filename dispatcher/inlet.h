@@ -1,7 +1,7 @@
 /* A channel's stream to the server, as far as credit goes: how much the client may still send, and
    when it is told that it may send more.
 
-   Credit comes back as what was sent is used up, in batches of half a window.  The window doubles
+   Credit comes back as what was sent is used up, in eighths of a window.  The window doubles
    when a whole one has been used up and whoever takes it keeps up, so that also a long way is kept
    full.  */
 
