@@ -19,15 +19,24 @@ need () {
 # whatever is started here ends with the test, however that ends.  Called first, as
 # `isolate "$@"`.
 isolate () {
+  local enter
   if [ "$(id -u)" != 0 ]; then
     echo "skipped: only root can start servers like these"
     exit 77
   fi
+  # Programs enter a container at the root of its namespace, which in a chroot is not its own: there
+  # the directory that is the root here has to become that of the namespace.
+  # shellcheck disable=SC2016 # the inner shell expands it
+  enter='mount --make-rslave / && here=$(pwd -P) && if [ "$here" != / ]; then
+    mount --rbind "$here" "$here" && cd "$here" && pivot_root . . && umount -l .
+  fi && exec chroot . "$@"'
   if [ -z "${LR_ISOLATED:-}" ]; then
-    LR_ISOLATED=yes exec unshare --mount --propagation slave --pid --fork --kill-child \
-      --mount-proc bash "$0" "$@"
+    LR_ISOLATED=$PWD exec unshare --mount --propagation unchanged --pid --fork --kill-child \
+      nsenter --mount=/proc/self/ns/mnt --wd=/ sh -c "$enter" sh bash "$(realpath "$0")" "$@"
   fi
+  cd "$LR_ISOLATED"
   unset LR_ISOLATED
+  mount -t proc none /proc
   mount -t tmpfs -o mode=755 none /run
 }
 
