@@ -34,7 +34,7 @@ isolate () {
     LR_ISOLATED=$PWD exec unshare --mount --propagation unchanged --pid --fork --kill-child \
       nsenter --mount=/proc/self/ns/mnt --wd=/ sh -c "$enter" sh bash "$(realpath "$0")" "$@"
   fi
-  cd "$LR_ISOLATED"
+  cd "$LR_ISOLATED" || exit
   unset LR_ISOLATED
   mount -t proc none /proc
   mount -t tmpfs -o mode=755 none /run
