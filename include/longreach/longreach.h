@@ -215,7 +215,7 @@ typedef void lr_callback (void *data, int status, void *result, const struct lr_
 typedef struct lr_prompt lr_prompt;
 
 /* PROMPT is the callback's, until it is answered.  It runs as other callbacks do, but also inside
-   of lr_open.  */
+   of lr_open, which waits for the answer: there it answers before it returns.  */
 typedef void lr_prompt_callback (void *data, lr_prompt *prompt);
 
 /* Texts live as long as PROMPT.  */
