@@ -72,6 +72,7 @@ struct bootstrap
 {
   const struct lr_hop *hop; /* borrowed */
   char *nonce;              /* owned; NULL: plain */
+  bool same_system;         /* it leads to this one, whose dispatcher is installed */
   enum attempt attempt;
   bool waits;         /* the dispatcher is sent when the script asks for it */
   bool here;          /* the script has begun */
@@ -225,7 +226,7 @@ is_installed (const struct bootstrap *bootstrap)
 {
   const lr_hop *hop = bootstrap->hop;
   return bootstrap->nonce == NULL || lr_hop_option (hop, "dispatcher") != NULL
-         || (hop->connector->flags & LR_SAME_SYSTEM) != 0 || is_set (hop, "deploy", "never");
+         || bootstrap->same_system || is_set (hop, "deploy", "never");
 }
 
 /* Begin to send the dispatcher.  One for this machine type is the best guess; without one, let the
@@ -253,7 +254,7 @@ prepare_script (struct bootstrap *bootstrap, struct lr_error *error)
 }
 
 struct bootstrap *
-bootstrap_new (const lr_hop *hop, const char *nonce, struct lr_error *error)
+bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct lr_error *error)
 {
   struct bootstrap *bootstrap = calloc (1, sizeof *bootstrap);
   if (bootstrap == NULL || (nonce != NULL && (bootstrap->nonce = strdup (nonce)) == NULL))
@@ -263,6 +264,7 @@ bootstrap_new (const lr_hop *hop, const char *nonce, struct lr_error *error)
       return NULL;
     }
   bootstrap->hop = hop;
+  bootstrap->same_system = on_this_system && (hop->connector->flags & LR_SAME_SYSTEM) != 0;
   bootstrap->waits = is_set (hop, "bootstrap", "wait");
   if (is_installed (bootstrap) || prepare_script (bootstrap, error) == 0)
     return bootstrap;
@@ -295,7 +297,7 @@ add_installed (const struct bootstrap *bootstrap, lr_command *command)
     lr_command_add_word (command, word);
   if (command->count > 0)
     return;
-  if ((hop->connector->flags & LR_SAME_SYSTEM) == 0)
+  if (!bootstrap->same_system)
     {
       lr_command_add_word (command, NAME);
       return;
@@ -636,8 +638,7 @@ bootstrap_go_on (struct bootstrap *bootstrap, const struct bootstrap_end *end)
     case ATTEMPT_INSTALLED:
       break;
     }
-  if (could_not_run (end) && (bootstrap->hop->connector->flags & LR_SAME_SYSTEM) == 0
-      && !end->explained)
+  if (could_not_run (end) && !bootstrap->same_system && !end->explained)
     set_problem (bootstrap, "the dispatcher that is to be there could not be run");
   return false;
 }

@@ -22,9 +22,11 @@
 struct bootstrap;
 
 /* For HOP, which is borrowed.  NONCE marks what is said, and the banner of the session; NULL: the
-   plain protocol is spoken.  Nothing is read or sent yet.  NULL and *ERROR: INVALID_VALUE (an
-   option), NO_MEMORY, IO (the dispatcher that is to be sent is not there).  */
-struct bootstrap *bootstrap_new (const lr_hop *hop, const char *nonce, struct lr_error *error);
+   plain protocol is spoken.  ON_THIS_SYSTEM: the hop starts on this system.  Nothing is read or
+   sent yet.  NULL and *ERROR: INVALID_VALUE (an option), NO_MEMORY, IO (the dispatcher that is to
+   be sent is not there).  */
+struct bootstrap *bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system,
+                                 struct lr_error *error);
 void bootstrap_free (struct bootstrap *bootstrap);
 
 /* Make OUT, which is empty, the command of the attempt.  Errors: those of the connector's hooks. */

@@ -12,43 +12,25 @@
 #include "core/connection.h"
 
 #include "core/args.h"
-#include "core/bootstrap.h"
 #include "core/error.h"
 #include "core/exchange.h"
-#include "core/plain_client.h"
+#include "core/link.h"
 #include "core/process.h"
-#include "core/prompt.h"
 #include "core/registry.h"
 #include "core/result.h"
-#include "core/session.h"
-#include "core/text.h"
 #include "core/transfer.h"
-#include "core/transport.h"
 #include "core/worker.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 enum
 {
-  READ_SIZE = 256 << 10,
-  PIECES_MAX = 16,
-  BUCKETS = 256,         /* for calls by their numbers */
-  WRITES_MAX = 16,       /* at a time: others have their turn too */
-  QUOTE_SIZE = 400,      /* bytes of stderr that an error message quotes */
-  END_GRACE = 7000,      /* milliseconds: a dispatcher ends its commands within five seconds */
-  TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL, when it has had those */
-  REASON_WAIT = 200,     /* milliseconds: what a far side that does wrong may still say on stderr */
-  END_WAIT = 1000,       /* milliseconds: for the status of one that has closed its output */
-  CLEAN_WAIT = 10000,    /* milliseconds: to remove a file */
-  LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
+  BUCKETS = 256, /* for calls by their numbers */
   DEFAULT_TIMEOUT = 60000,
   DEFAULT_KEEP_ALIVE = 30000,
-  NONCE_SIZE = 16, /* hexadecimal digits */
 };
 
 enum phase
@@ -73,31 +55,11 @@ struct lr_connection
   struct completion *opening; /* who waits for it to be open; NULL: nobody any more */
   struct loop_timer deadline; /* for opening; then for the last words */
   uint64_t timeout;           /* milliseconds */
-  struct prompter *prompter;  /* owned; NULL: questions can't be asked, or no more */
   int64_t time_left;          /* milliseconds, of DEADLINE, while a question is open */
 
-  bool tunnelled;    /* what follows is in use */
-  bool plain;        /* its protocol */
-  bool reached;      /* the dispatcher has answered */
-  bool attempt_over; /* the transport is being ended for the next attempt */
-  bool transport_ended;
-  bool cleaning;               /* what a push has left is being removed, through CLEANER */
-  struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
-  struct transport transport, cleaner;
-  struct session *session;    /* owned; NULL: it is plain */
-  struct plain_client client; /* or this */
-  struct lr_call *unsent;     /* answered calls whose bytes a plain client still has to send */
-  char *buffer;               /* owned, READ_SIZE */
-  struct loop_call flush;
-  int64_t sent_at; /* milliseconds; of the last bytes */
-
-  uint64_t keep_alive; /* milliseconds */
-  struct loop_timer alive;
-  int64_t last_life;
-  bool asked;
-
-  char *problem;          /* owned: what the far side did wrong; NULL: it ended */
-  bool timed_out;         /* it is the time that is over */
+  struct link *links;     /* owned, one for each hop; NULL: there is no tunnel */
+  size_t opened_links;    /* of them that were begun to be opened */
+  struct lr_call *unsent; /* answered calls whose bytes a plain link still has to send */
   struct lr_error reason; /* in PHASE_BROKEN */
 
   struct lr_call *calls;            /* all whose callers wait, the last first */
@@ -115,25 +77,13 @@ struct lr_connection
   bool *closed; /* is set when it is freed; NULL: nobody looks */
 };
 
-static int start_attempt (lr_connection *connection, struct lr_error *error);
-static void attempt_has_ended (lr_connection *connection);
 static void start_call (struct lr_call *call);
 static void end_whole_call (struct lr_call *call);
+static void opening_is_late (void *context);
 static void finish_closing (lr_connection *connection);
+static void link_is_over (void *context, struct link *link);
 
 /* ---- names ---- */
-
-/* The host's name for HOP, in memory the caller frees.  */
-static char *
-hostname_of (const struct lr_hop *hop)
-{
-  lr_text text = { NULL };
-  if (hop->connector->extract_hostname != NULL)
-    hop->connector->extract_hostname (hop, &text);
-  if (text.data != NULL)
-    return text.data;
-  return strdup (hop->name[0] == '\0' ? hop->schema : hop->name);
-}
 
 static const struct lr_hop *
 last_hop (const lr_connection *connection)
@@ -145,6 +95,13 @@ static int
 last_index (const lr_connection *connection)
 {
   return (int) connection->target.count - 1;
+}
+
+/* The one that calls go to; NULL: there is no tunnel.  */
+static struct link *
+last_link (const lr_connection *connection)
+{
+  return connection->links == NULL ? NULL : &connection->links[connection->target.count - 1];
 }
 
 lr_loop *
@@ -177,159 +134,7 @@ connection_processes (lr_connection *connection)
   return &connection->processes;
 }
 
-/* ---- why it failed ---- */
-
-static bool
-is_blank (char c)
-{
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The end of TEXT, as one line that is fit for a message.  */
-static void
-quote_tail (const char *text, size_t length, char *buffer, size_t size)
-{
-  char line[QUOTE_SIZE];
-  while (length > 0 && is_blank (text[length - 1]))
-    length--;
-  if (length > sizeof line)
-    {
-      text += length - sizeof line;
-      length = sizeof line;
-    }
-  for (size_t i = 0; i < length; i++)
-    line[i] = (char) (text[i] == '\n' ? ';' : text[i] == '\r' || text[i] == '\t' ? ' ' : text[i]);
-  text_escape (buffer, size, line, length);
-}
-
-/* What the far side said that was no answer: on stderr, or before a banner that never came, as
-   where a program uses its output for its own words too.  */
-static const char *
-last_words (const lr_connection *connection, size_t *size)
-{
-  const struct transport *transport = &connection->transport;
-  *size = transport->tail_size;
-  if (transport->tail[strspn (transport->tail, " \t\r\n")] != '\0' || connection->session == NULL
-      || connection->reached)
-    return transport->tail;
-  return session_noise (connection->session, size);
-}
-
-static void
-quote (const lr_connection *connection, char *buffer, size_t size)
-{
-  size_t length;
-  const char *words = last_words (connection, &length);
-  quote_tail (words, length, buffer, size);
-}
-
-/* How the child ended, as a clause.  */
-static void
-describe_end (const struct transport *transport, char *buffer, size_t size)
-{
-  if (transport->made_to_end || transport->pid != 0)
-    snprintf (buffer, size, "it closed its output, and went on");
-  else if (!transport->status_known)
-    snprintf (buffer, size, "it ended");
-  else if (transport->status < 0)
-    snprintf (buffer, size, "it was ended by signal %d", -transport->status);
-  else
-    snprintf (buffer, size, "it ended with status %d", transport->status);
-}
-
-/* What the connector has to say of how the transport has ended.  */
-static void
-explain (const lr_connection *connection, lr_text *explanation)
-{
-  const struct transport *transport = &connection->transport;
-  const struct lr_hop *hop = last_hop (connection);
-  size_t size;
-  const char *words = last_words (connection, &size);
-  if (transport->status_known && !transport->made_to_end && hop->connector->explain != NULL)
-    hop->connector->explain (hop, transport->status, words, explanation);
-}
-
-/* The transport has ended: find the reason.  */
-static void
-find_reason (lr_connection *connection)
-{
-  const struct transport *transport = &connection->transport;
-  struct lr_error *reason = &connection->reason;
-  char said[4 * QUOTE_SIZE + 1], end[64];
-  lr_text explanation = { NULL };
-  quote (connection, said, sizeof said);
-  describe_end (transport, end, sizeof end);
-  const char *colon = said[0] == '\0' ? "" : "; it said: ";
-  const char *why =
-      connection->bootstrap == NULL ? NULL : bootstrap_problem (connection->bootstrap);
-  if (connection->problem == NULL && why == NULL)
-    explain (connection, &explanation);
-  if (explanation.data != NULL)
-    error_set (reason, LR_ERROR_IO, "%s: %s", connection->host, explanation.data);
-  else if (connection->problem != NULL || why != NULL)
-    error_set (reason, LR_ERROR_IO, "%s: %s%s%s", connection->host,
-               connection->problem != NULL ? connection->problem : why, colon, said);
-  else
-    error_set (reason, LR_ERROR_IO, "%s: the dispatcher is gone: %s%s%s", connection->host, end,
-               colon, said);
-  if (connection->timed_out)
-    {
-      reason->kind = connection->opening != NULL ? LR_ERROR_TIMEOUT : LR_ERROR_IO;
-      reason->errnum = ETIMEDOUT;
-    }
-  connection_blame (connection, reason);
-  text_free (&explanation);
-}
-
-static void
-forget_bootstrap (lr_connection *connection)
-{
-  bootstrap_free (connection->bootstrap);
-  connection->bootstrap = NULL;
-}
-
-static void
-stop_asking (lr_connection *connection)
-{
-  prompter_free (connection->prompter);
-  connection->prompter = NULL;
-}
-
-static void reason_is_known (void *context);
-
-/* Begin to end the transport.  PROBLEM, which is copied, is what the far side did wrong; NULL: it
-   ended, and how is yet to be seen.  */
-static void
-break_connection (lr_connection *connection, const char *problem)
-{
-  if (connection->phase >= PHASE_ENDING)
-    return;
-  connection->phase = PHASE_ENDING;
-  stop_asking (connection);
-  connection->problem = problem == NULL ? NULL : strdup (problem);
-  loop_clear_timer (&connection->deadline);
-  loop_clear_timer (&connection->alive);
-  if (problem == NULL)
-    {
-      loop_set_timer (connection->loop, &connection->deadline, loop_later (END_WAIT),
-                      reason_is_known, connection);
-      transport_end (&connection->transport, connection->reached ? END_GRACE : END_WAIT,
-                     TERMINATE_WAIT);
-      return;
-    }
-  /* A dispatcher that is sent SIGTERM ends its commands first.  Nobody waits for that.  */
-  loop_set_timer (connection->loop, &connection->deadline, loop_later (REASON_WAIT),
-                  reason_is_known, connection);
-  transport_end (&connection->transport, 0, connection->reached ? END_GRACE : TERMINATE_WAIT);
-}
-
-static void
-break_protocol (lr_connection *connection, const char *problem)
-{
-  char text[512];
-  snprintf (text, sizeof text, "the dispatcher does not keep the protocol: %s", problem);
-  break_connection (connection, text);
-}
+/* ---- failing ---- */
 
 /* Fail all that waits, in the order in which it came.  */
 static void
@@ -351,7 +156,6 @@ end_opening (lr_connection *connection, int status, const struct lr_error *error
 {
   struct completion *opening = connection->opening;
   connection->opening = NULL;
-  stop_asking (connection);
   loop_clear_timer (&connection->deadline);
   if (opening != NULL)
     completion_fill (opening, status, NULL, error);
@@ -361,101 +165,26 @@ end_opening (lr_connection *connection, int status, const struct lr_error *error
 static void
 fail_connection (lr_connection *connection)
 {
+  if (connection->phase == PHASE_BROKEN)
+    return;
   connection->phase = PHASE_BROKEN;
-  if (connection->session != NULL)
-    session_fail (connection->session, &connection->reason);
-  else if (connection->tunnelled)
-    plain_client_fail (&connection->client, &connection->reason);
+  if (last_link (connection) != NULL)
+    link_fail_requests (last_link (connection), &connection->reason);
   fail_calls (connection, &connection->reason);
   end_opening (connection, -1, &connection->reason);
 }
 
 static void
-reason_is_known (void *context)
+link_has_broken (void *context, struct link *link)
 {
   lr_connection *connection = context;
-  loop_clear_timer (&connection->deadline);
-  if (connection->phase == PHASE_BROKEN)
+  if (connection->closing || connection->phase == PHASE_BROKEN)
     return;
-  find_reason (connection);
+  connection->reason = link->reason;
   fail_connection (connection);
 }
 
-static void
-transport_has_ended (void *context)
-{
-  lr_connection *connection = context;
-  connection->transport_ended = true;
-  if (connection->closing)
-    finish_closing (connection);
-  else if (connection->attempt_over && connection->phase == PHASE_OPENING)
-    attempt_has_ended (connection);
-  else
-    reason_is_known (connection);
-}
-
-/* ---- moving bytes ---- */
-
-/* What has to be sent before there is a dispatcher; 0: nothing.  */
-static size_t
-bootstrap_output (const lr_connection *connection, const char **data)
-{
-  return connection->bootstrap == NULL ? 0 : bootstrap_input (connection->bootstrap, data);
-}
-
-static int
-output (lr_connection *connection, struct iovec *pieces)
-{
-  const char *data;
-  size_t size = bootstrap_output (connection, &data);
-  if (size > 0)
-    {
-      pieces[0] = (struct iovec){ (char *) data, size };
-      return 1;
-    }
-  return connection->session != NULL
-             ? session_output (connection->session, pieces)
-             : plain_client_output (&connection->client, pieces, PIECES_MAX);
-}
-
-static void
-note_life (lr_connection *connection)
-{
-  connection->last_life = loop_roughly_now ();
-  connection->asked = false;
-}
-
-static void
-sent (lr_connection *connection, size_t size)
-{
-  int64_t now = loop_roughly_now ();
-  const char *data;
-  if (bootstrap_output (connection, &data) > 0)
-    bootstrap_sent (connection->bootstrap, size);
-  else if (connection->session != NULL)
-    session_sent (connection->session, size, now - connection->sent_at);
-  else
-    plain_client_sent (&connection->client, size);
-  connection->sent_at = now;
-}
-
-static void
-last_words_are_over (void *context)
-{
-  break_connection (context, "the dispatcher takes no more requests");
-}
-
-/* A far side that takes no more may still have said why: the end is read, not guessed.  */
-static void
-stop_sending (lr_connection *connection)
-{
-  transport_close_input (&connection->transport);
-  if (connection->phase == PHASE_OPEN)
-    loop_set_timer (connection->loop, &connection->deadline, loop_later (LAST_WORDS),
-                    last_words_are_over, connection);
-}
-
-/* Answered calls of a plain client end when their bytes are sent, or never will be.  */
+/* Answered calls of a plain link end when their bytes are sent, or never will be.  */
 static void
 end_sent_calls (lr_connection *connection)
 {
@@ -468,150 +197,17 @@ end_sent_calls (lr_connection *connection)
 }
 
 static void
-send_some (lr_connection *connection)
+link_has_drained (void *context, struct link *link)
 {
-  struct iovec pieces[PIECES_MAX];
-  int count = 0;
-  ssize_t wrote = 1;
-  if (!transport_has_input (&connection->transport))
-    return;
-  for (int i = 0; i < WRITES_MAX && wrote > 0; i++)
-    {
-      count = output (connection, pieces);
-      if (count == 0)
-        break;
-      wrote = transport_write (&connection->transport, pieces, count);
-      if (wrote > 0)
-        sent (connection, (size_t) wrote);
-      else if (wrote < 0)
-        stop_sending (connection);
-    }
-  transport_want_write (&connection->transport, count > 0);
-  if (count == 0)
-    {
-      connection->sent_at = loop_roughly_now ();
-      end_sent_calls (connection);
-      if (connection->bootstrap != NULL && bootstrap_is_pushing (connection->bootstrap))
-        transport_close_input (&connection->transport);
-    }
-}
-
-static void
-flush (void *context)
-{
-  lr_connection *connection = context;
-  if (connection->phase > PHASE_OPEN || connection->attempt_over)
-    return;
-  bool no_memory = connection->session != NULL ? session_no_memory (connection->session)
-                                               : connection->client.no_memory;
-  if (no_memory)
-    break_connection (connection, "there is no memory to go on");
-  else
-    send_some (connection);
+  (void) link;
+  end_sent_calls (context);
 }
 
 void
 connection_flush_soon (lr_connection *connection)
 {
-  if (connection->phase > PHASE_OPEN)
-    return;
-  /* Nobody may come to step a loop of its own.  */
-  if (connection->owns_loop && !loop_is_stepping (connection->loop))
-    flush (connection);
-  else
-    loop_add_task (connection->loop, &connection->flush, flush, connection);
-}
-
-/* Its output has ended.  Before there is a dispatcher that may not be the end of everything.  */
-static void
-end_attempt (lr_connection *connection)
-{
-  if (connection->phase != PHASE_OPENING || connection->bootstrap == NULL)
-    {
-      break_connection (connection, NULL);
-      return;
-    }
-  connection->attempt_over = true;
-  transport_end (&connection->transport, END_WAIT, TERMINATE_WAIT);
-}
-
-static void
-receive_some (void *context)
-{
-  lr_connection *connection = context;
-  char problem[256];
-  ssize_t got = transport_read (&connection->transport, connection->buffer, READ_SIZE);
-  if (got == 0)
-    return;
-  if (got < 0)
-    {
-      end_attempt (connection);
-      return;
-    }
-  if (connection->bootstrap != NULL && bootstrap_is_pushing (connection->bootstrap))
-    return;
-  note_life (connection);
-  bool fine = connection->session != NULL
-                  ? session_receive (connection->session, connection->buffer, (size_t) got, problem,
-                                     sizeof problem)
-                  : plain_client_receive (&connection->client, connection->buffer, (size_t) got,
-                                          problem, sizeof problem);
-  if (!fine && connection->session != NULL && !connection->reached)
-    break_connection (connection, problem);
-  else if (!fine)
-    break_protocol (connection, problem);
-  else
-    connection_flush_soon (connection);
-}
-
-/* Somebody has read what was in the way: that too is a sign of life.  That bytes were taken at all
-   is none; a pipe takes them.  */
-static void
-go_on_sending (void *context)
-{
-  note_life (context);
-  flush (context);
-}
-
-static const struct transport_hooks transport_hooks = { receive_some, go_on_sending,
-                                                        transport_has_ended };
-
-/* ---- signs of life ---- */
-
-static void
-look_for_life (void *context)
-{
-  lr_connection *connection = context;
-  int64_t due = connection->last_life + (int64_t) connection->keep_alive;
-  char problem[128];
-  if (loop_now () >= due && connection->asked)
-    {
-      snprintf (problem, sizeof problem,
-                "there was no sign of life from the dispatcher for %llu milliseconds",
-                2 * (unsigned long long) connection->keep_alive);
-      connection->timed_out = true;
-      break_connection (connection, problem);
-      return;
-    }
-  if (loop_now () >= due)
-    {
-      session_check_alive (connection->session);
-      flush (connection);
-      connection->last_life = loop_roughly_now ();
-      connection->asked = true;
-      due = loop_later (connection->keep_alive);
-    }
-  if (connection->phase <= PHASE_OPEN)
-    loop_set_timer (connection->loop, &connection->alive, due, look_for_life, connection);
-}
-
-static void
-watch_life (lr_connection *connection)
-{
-  note_life (connection);
-  if (connection->session != NULL && connection->keep_alive != LR_NEVER)
-    loop_set_timer (connection->loop, &connection->alive, loop_later (connection->keep_alive),
-                    look_for_life, connection);
+  if (last_link (connection) != NULL)
+    link_flush_soon (last_link (connection));
 }
 
 /* ---- calls ---- */
@@ -625,20 +221,21 @@ connection_tunnels (const lr_connection *connection, enum operation operation)
 bool
 connection_speaks_sessions (const lr_connection *connection)
 {
-  return connection->tunnelled && !connection->plain;
+  return last_link (connection) != NULL && !last_link (connection)->plain;
 }
 
 struct session *
 connection_session (lr_connection *connection, struct lr_error *error)
 {
+  const struct link *link = last_link (connection);
   if (connection->phase == PHASE_BROKEN)
     *error = connection->reason;
-  else if (connection->connector->providers[OPERATION_RUN] == PROVIDER_TUNNEL
-           && connection->session != NULL)
-    return connection->session;
+  else if (connection->connector->providers[OPERATION_RUN] == PROVIDER_TUNNEL && link != NULL
+           && link->session != NULL)
+    return link->session;
   else
     error_set (error, LR_ERROR_UNSUPPORTED, "%s: %s", connection->host,
-               connection->session == NULL
+               link == NULL || link->plain
                    ? "live commands and terminals need a session, and here none is spoken"
                    : "the connector runs commands itself, and has no processes");
   return NULL;
@@ -734,8 +331,8 @@ plain_call_is_done (void *context, struct lr_call *call)
 {
   lr_connection *connection = context;
   struct iovec piece;
-  bool sending =
-      connection->phase <= PHASE_OPEN && plain_client_output (&connection->client, &piece, 1) > 0;
+  bool sending = connection->phase <= PHASE_OPEN
+                 && plain_client_output (&last_link (connection)->client, &piece, 1) > 0;
   call->in_plain_client = false;
   /* What is being sent of it is still the caller's.  */
   if (sending && call->completion != NULL)
@@ -786,7 +383,7 @@ provide_wholly (struct lr_call *call)
   else
     {
       call->in_plain_client = true;
-      plain_client_submit (&connection->client, call);
+      plain_client_submit (&last_link (connection)->client, call);
       connection_flush_soon (connection);
     }
 }
@@ -823,8 +420,8 @@ start_call (struct lr_call *call)
   lr_connection *connection = call->connection;
   enum provider provider = call->operation != OPERATION_OPEN
                                ? connection->connector->providers[call->operation]
-                           : connection->tunnelled ? PROVIDER_TUNNEL
-                                                   : PROVIDER_NONE;
+                           : connection->links != NULL ? PROVIDER_TUNNEL
+                                                       : PROVIDER_NONE;
   bool tunnelled = provider == PROVIDER_TUNNEL;
   call->started = true;
   if (provider == PROVIDER_NONE)
@@ -836,9 +433,9 @@ start_call (struct lr_call *call)
     }
   else if (call->transfer != NULL && !transfer_begin (call->transfer))
     return;
-  else if (tunnelled && connection->session != NULL)
+  else if (tunnelled && !last_link (connection)->plain)
     {
-      exchange_begin (connection->session, call);
+      exchange_begin (last_link (connection)->session, call);
       connection_flush_soon (connection);
     }
   else if (beyond_wholes (call, tunnelled) != NULL)
@@ -893,8 +490,8 @@ connection_give_up_call (struct lr_call *call, const struct lr_error *given)
   else if (call->in_plain_client)
     {
       /* It stays in the plain client's queue, which ends now.  */
-      break_connection (connection, "a request was given up, and the plain protocol has no way to "
-                                    "take one back");
+      link_break (last_link (connection), "a request was given up, and the plain protocol has no "
+                                          "way to take one back");
     }
   else
     {
@@ -911,43 +508,14 @@ connection_give_up_call (struct lr_call *call, const struct lr_error *given)
 
 /* ---- opening ---- */
 
-static void
-log_frame (void *context, char direction, uint32_t channel, const char *packet_name)
-{
-  lr_connection *connection = context;
-  log_line (&connection->log, LR_LOG_DEBUG, "%s: %c %s #%lu", connection->host, direction,
-            packet_name, (unsigned long) channel);
-}
-
-static void
-log_packet (void *context, char direction, const char *packet_name)
-{
-  lr_connection *connection = context;
-  log_line (&connection->log, LR_LOG_DEBUG, "%s: %c %s", connection->host, direction, packet_name);
-}
-
-/* The command as one line, for the log.  */
-static void
-log_command (lr_connection *connection, const lr_command *command)
-{
-  char line[512] = "";
-  size_t used = 0;
-  for (size_t i = 0; i < command->count && used < sizeof line - 1; i++)
-    {
-      int length = snprintf (line + used, sizeof line - used, " %s", command->words[i]);
-      used += length < 0 ? 0 : (size_t) length;
-    }
-  log_line (&connection->log, LR_LOG_INFO, "%s: starting%s", connection->host, line);
-}
-
 /* Everything is there: what has waited for it goes.  */
 static void
 is_open (lr_connection *connection)
 {
   connection->opened = true;
   connection->phase = PHASE_OPEN;
-  if (connection->session != NULL)
-    session_release (connection->session);
+  if (connection_speaks_sessions (connection))
+    session_release (last_link (connection)->session);
   struct lr_call *call = connection->calls;
   while (call != NULL && call->next != NULL)
     call = call->next;
@@ -1019,138 +587,18 @@ connector_has_opened (void *data, int status, void *result, const struct lr_erro
       return;
     }
   connection->reason = *error;
-  if (connection->tunnelled && !connection->transport_ended)
-    transport_end (&connection->transport, END_GRACE, TERMINATE_WAIT);
   fail_connection (connection);
-}
-
-/* ---- removing what was pushed, in the background ---- */
-
-static void
-nothing_happens (void *context)
-{
-  (void) context;
-}
-
-static void
-drop_output (void *context)
-{
-  lr_connection *connection = context;
-  transport_read (&connection->cleaner, connection->buffer, READ_SIZE);
-}
-
-static void
-cleaner_has_ended (void *context)
-{
-  lr_connection *connection = context;
-  connection->cleaning = false;
-  transport_free (&connection->cleaner);
-  if (connection->closing)
-    finish_closing (connection);
-}
-
-static const struct transport_hooks cleaner_hooks = { drop_output, nothing_happens,
-                                                      cleaner_has_ended };
-
-/* The dispatcher that was pushed runs.  If it can't remove its file, because it is not the user
-   that has put it there, another one does.  */
-static void
-clean (lr_connection *connection)
-{
-  lr_command command = { NULL, 0, 0, NULL, 0 };
-  if (connection->session != NULL
-      && bootstrap_clean (connection->bootstrap, session_is_unremoved (connection->session),
-                          &command))
-    {
-      log_command (connection, &command);
-      connection->cleaning =
-          transport_start (&connection->cleaner, connection->loop, connection->host, command.words,
-                           NULL, &cleaner_hooks, connection, NULL)
-          == 0;
-    }
-  if (connection->cleaning)
-    transport_end (&connection->cleaner, CLEAN_WAIT, TERMINATE_WAIT);
-  command_free (&command);
 }
 
 /* The way to the far side is open.  */
 static void
 open_connector (lr_connection *connection)
 {
-  connection->reached = connection->tunnelled;
-  if (connection->tunnelled)
-    clean (connection);
-  forget_bootstrap (connection);
-  if (connection->tunnelled)
-    watch_life (connection);
   if (connection->connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
     call_connector (connection, OPERATION_OPEN, connector_has_opened);
   else
     is_open (connection);
 }
-
-static void
-session_has_opened (void *context)
-{
-  open_connector (context);
-}
-
-static void
-plain_has_answered (void *data, int status, void *result, const struct lr_error *error)
-{
-  lr_connection *connection = data;
-  (void) result;
-  (void) error; /* the connection's reason will be the same */
-  if (status == 0)
-    open_connector (connection);
-}
-
-static bool
-take_line (void *context, const char *line)
-{
-  lr_connection *connection = context;
-  return connection->bootstrap != NULL && bootstrap_take_line (connection->bootstrap, line);
-}
-
-static const struct session_hooks quiet_hooks = { session_has_opened, NULL, take_line };
-static const struct session_hooks logging_hooks = { session_has_opened, log_frame, take_line };
-
-/* What is at the far end shows now rather than at the first operation.  */
-static int
-begin_plain (lr_connection *connection, struct lr_error *error)
-{
-  plain_client_init (&connection->client, connection->log.function != NULL ? log_packet : NULL,
-                     plain_call_is_done, connection);
-  struct lr_call *call = call_new (connection, OPERATION_OPEN, 0);
-  struct completion *completion = completion_new (connection->loop, plain_has_answered, connection);
-  if (call == NULL || completion == NULL)
-    {
-      call_free (call);
-      free (completion);
-      return error_no_memory (error);
-    }
-  completion->internal = true;
-  call->completion = completion;
-  call->started = true;
-  call->in_plain_client = true;
-  call->id = ++connection->last_id;
-  list_call (connection, call);
-  plain_client_submit (&connection->client, call);
-  connection_flush_soon (connection);
-  return 0;
-}
-
-/* Something that nobody else says by chance.  */
-static void
-make_nonce (char nonce[NONCE_SIZE + 1])
-{
-  uint64_t number = 0;
-  if (getrandom (&number, sizeof number, 0) != (ssize_t) sizeof number)
-    number = (uint64_t) loop_now () << 20 ^ (uint64_t) getpid ();
-  snprintf (nonce, NONCE_SIZE + 1, "%016llx", (unsigned long long) number);
-}
-
-static void opening_is_late (void *context);
 
 /* Who is asked takes the time they need.  */
 static void
@@ -1169,100 +617,113 @@ asking_has_changed (void *context, bool asking)
                     opening_is_late, connection);
 }
 
-/* Let the application be asked what the hop's program asks, if both can.  */
-static int
-begin_asking (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
-{
-  struct lr_hop *hop = &connection->target.hops[last_index (connection)];
-  hop->may_ask = args->prompt != NULL && (hop->connector->flags & LR_ASKS) != 0;
-  if (!hop->may_ask)
-    return 0;
-  const struct prompter_settings settings = {
-    .callback = args->prompt,
-    .data = args->prompt_data,
-    .host = connection->host,
-    .hop = last_index (connection),
-    .inside = connection->opening->callback == NULL,
-    .changed = asking_has_changed,
-    .context = connection,
-  };
-  connection->prompter = prompter_new (connection->loop, &settings, error);
-  return connection->prompter == NULL ? -1 : 0;
-}
-
-static int
-start_attempt (lr_connection *connection, struct lr_error *error)
-{
-  lr_command command = { NULL, 0, 0, NULL, 0 };
-  char *const *environment =
-      connection->prompter == NULL ? NULL : prompter_environment (connection->prompter);
-  int status = bootstrap_command (connection->bootstrap, &command, error);
-  if (status == 0)
-    {
-      log_command (connection, &command);
-      status = transport_start (&connection->transport, connection->loop, connection->host,
-                                command.words, environment, &transport_hooks, connection, error);
-    }
-  command_free (&command);
-  connection->transport_ended = status != 0;
-  if (status == 0 && connection->session != NULL)
-    connection_flush_soon (connection);
-  return status;
-}
-
-/* It has come to no dispatcher: try something else, or give up.  */
 static void
-attempt_has_ended (lr_connection *connection)
+plain_has_answered (void *data, int status, void *result, const struct lr_error *error)
 {
-  const struct transport *transport = &connection->transport;
-  lr_text explanation = { NULL };
-  size_t size;
-  explain (connection, &explanation);
-  const struct bootstrap_end end = {
-    .status_known = transport->status_known && !transport->made_to_end,
-    .status = transport->status,
-    .said = last_words (connection, &size),
-    .explained = explanation.data != NULL,
-  };
-  text_free (&explanation);
-  connection->attempt_over = false;
-  if (!bootstrap_go_on (connection->bootstrap, &end))
+  lr_connection *connection = data;
+  (void) result;
+  (void) error; /* the link's reason will be the same */
+  if (status == 0)
+    link_is_reached (last_link (connection));
+}
+
+/* What is at the far end shows now rather than at the first operation.  */
+static int
+begin_plain (lr_connection *connection, struct lr_error *error)
+{
+  struct lr_call *call = call_new (connection, OPERATION_OPEN, 0);
+  struct completion *completion = completion_new (connection->loop, plain_has_answered, connection);
+  if (call == NULL || completion == NULL)
     {
-      connection->phase = PHASE_ENDING;
-      reason_is_known (connection);
+      call_free (call);
+      free (completion);
+      return error_no_memory (error);
+    }
+  completion->internal = true;
+  call->completion = completion;
+  call->started = true;
+  call->in_plain_client = true;
+  call->id = ++connection->last_id;
+  list_call (connection, call);
+  plain_client_submit (&last_link (connection)->client, call);
+  connection_flush_soon (connection);
+  return 0;
+}
+
+static int
+open_next_link (lr_connection *connection, struct lr_error *error)
+{
+  struct link *link = &connection->links[connection->opened_links++];
+  if (link_open (link, error) != 0)
+    {
+      link_blame (link, error);
+      return -1;
+    }
+  return link->plain ? begin_plain (connection, error) : 0;
+}
+
+static void
+link_has_opened (void *context, struct link *link)
+{
+  lr_connection *connection = context;
+  if (connection->phase != PHASE_OPENING || connection->closing)
+    return;
+  if (link == last_link (connection))
+    {
+      open_connector (connection);
       return;
     }
-  transport_free (&connection->transport);
-  session_forget_noise (connection->session);
-  if (start_attempt (connection, &connection->reason) == 0)
-    return;
-  connection_blame (connection, &connection->reason);
-  fail_connection (connection);
+  session_release (link->session);
+  if (open_next_link (connection, &connection->reason) != 0)
+    fail_connection (connection);
+}
+
+static const struct link_hooks link_hooks = { link_has_opened, link_has_broken, link_is_over,
+                                              link_has_drained, plain_call_is_done };
+
+static uint64_t
+keep_alive_of (const struct lr_open_args *args)
+{
+  uint64_t keep_alive = args->keep_alive_ms == 0 ? DEFAULT_KEEP_ALIVE : args->keep_alive_ms;
+  if (keep_alive > INT64_MAX / 4)
+    keep_alive = LR_NEVER;
+  /* A lease is kept by being heard of.  */
+  if (args->lease > 0 && keep_alive > args->lease * UINT64_C (1000) / 3)
+    keep_alive = args->lease * UINT64_C (1000) / 3;
+  return keep_alive;
 }
 
 static int
 open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
 {
-  char nonce[NONCE_SIZE + 1];
-  const char *protocol = lr_hop_option (last_hop (connection), "protocol");
-  connection->plain = protocol != NULL && strcmp (protocol, "plain") == 0;
-  make_nonce (nonce);
-  connection->buffer = malloc (READ_SIZE);
-  if (!connection->plain)
-    connection->session =
-        session_new (nonce, args->lease,
-                     connection->log.function != NULL ? &logging_hooks : &quiet_hooks, connection);
-  if (connection->buffer == NULL || (!connection->plain && connection->session == NULL))
+  struct link_settings settings = {
+    .loop = connection->loop,
+    .log = &connection->log,
+    .on_this_system = true,
+    .owns_loop = connection->owns_loop,
+    .lease = args->lease,
+    .keep_alive = keep_alive_of (args),
+    .prompt = args->prompt,
+    .prompt_data = args->prompt_data,
+    .prompt_inside = connection->opening->callback == NULL,
+    .asking = asking_has_changed,
+    .hooks = &link_hooks,
+    .context = connection,
+  };
+  connection->links = calloc (connection->target.count, sizeof *connection->links);
+  if (connection->links == NULL)
     return error_no_memory (error);
-  if (connection->session != NULL)
-    session_hold (connection->session);
-  connection->bootstrap =
-      bootstrap_new (last_hop (connection), connection->plain ? NULL : nonce, error);
-  if (connection->bootstrap == NULL || begin_asking (connection, args, error) != 0
-      || start_attempt (connection, error) != 0)
-    return -1;
-  connection->tunnelled = true;
-  return connection->plain ? begin_plain (connection, error) : 0;
+  for (size_t i = 0; i < connection->target.count; i++)
+    {
+      settings.hop = &connection->target.hops[i];
+      settings.index = (int) i;
+      settings.outer = i == 0 ? NULL : &connection->links[i - 1];
+      if (link_init (&connection->links[i], &settings, error) != 0)
+        return -1;
+      if ((settings.hop->connector->flags & LR_SAME_SYSTEM) == 0)
+        settings.on_this_system = false;
+    }
+  return open_next_link (connection, error);
 }
 
 /* Nobody waits for the connector's open any more.  */
@@ -1277,16 +738,11 @@ static void
 opening_is_late (void *context)
 {
   lr_connection *connection = context;
-  char problem[256];
-  const char *progress =
-      connection->bootstrap == NULL ? NULL : bootstrap_progress (connection->bootstrap);
-  snprintf (problem, sizeof problem, "no dispatcher has answered within %llu milliseconds%s%s",
-            (unsigned long long) connection->timeout, progress == NULL ? "" : ": ",
-            progress == NULL ? "" : progress);
-  if (connection->tunnelled && !connection->reached)
+  struct link *link =
+      connection->opened_links == 0 ? NULL : &connection->links[connection->opened_links - 1];
+  if (link != NULL && !link->reached)
     {
-      connection->timed_out = true;
-      break_connection (connection, problem);
+      link_is_late (link, connection->timeout);
       return;
     }
   error_set (&connection->reason, LR_ERROR_TIMEOUT,
@@ -1297,21 +753,37 @@ opening_is_late (void *context)
   fail_connection (connection);
 }
 
+/* Whether a target of several hops can be reached.  */
+static int
+check_hops (const lr_connection *connection, bool tunnel, struct lr_error *error)
+{
+  for (size_t i = 0; i + 1 < connection->target.count; i++)
+    {
+      const struct lr_hop *hop = &connection->target.hops[i];
+      const char *protocol = lr_hop_option (hop, "protocol");
+      const char *problem = !tunnel ? "does not take part in a way of several hops"
+                            : hop->connector->wrap == NULL
+                                ? "runs no commands, so that no other hop can be behind it"
+                            : protocol != NULL && strcmp (protocol, "plain") == 0
+                                ? "speaks the plain protocol, which leads no further"
+                                : NULL;
+      if (problem == NULL)
+        continue;
+      const char *schema = !tunnel ? last_hop (connection)->schema : hop->schema;
+      error_set (error, LR_ERROR_UNSUPPORTED, "%s: the connector %s", schema, problem);
+      error->hop = (int32_t) i;
+      return -1;
+    }
+  return 0;
+}
+
 static int
 begin_opening (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
 {
   connection->timeout = args->timeout_ms == 0 ? DEFAULT_TIMEOUT : args->timeout_ms;
-  connection->keep_alive = args->keep_alive_ms == 0 ? DEFAULT_KEEP_ALIVE : args->keep_alive_ms;
-  if (connection->keep_alive > INT64_MAX / 4)
-    connection->keep_alive = LR_NEVER;
-  /* A lease is kept by being heard of.  */
-  if (args->lease > 0 && connection->keep_alive > args->lease * UINT64_C (1000) / 3)
-    connection->keep_alive = args->lease * UINT64_C (1000) / 3;
-  if (connection->target.count > 1)
-    return error_set (error, LR_ERROR_UNSUPPORTED,
-                      "the target has %zu hops, and this version connects through one",
-                      connection->target.count);
   bool tunnel = connector_needs_tunnel (connection->connector);
+  if (check_hops (connection, tunnel, error) != 0)
+    return -1;
   if (tunnel && open_tunnel (connection, args, error) != 0)
     return -1;
   if (connection->timeout != LR_NEVER)
@@ -1349,29 +821,20 @@ prepare (lr_connection *connection, lr_registry *registry, const struct lr_open_
   connection->connector = registry_find (connection->registry, hop->schema, error);
   if (connection->connector == NULL)
     return -1;
-  connection->host = hostname_of (hop);
+  connection->host = link_host (hop);
   return connection->host == NULL ? error_no_memory (error) : 0;
 }
 
 static void
 free_connection (lr_connection *connection)
 {
-  stop_asking (connection);
   loop_clear_timer (&connection->deadline);
-  loop_clear_timer (&connection->alive);
-  if (connection->loop != NULL)
-    loop_remove_task (connection->loop, &connection->flush);
   worker_free (connection->worker);
-  if (connection->tunnelled)
-    transport_free (&connection->transport);
-  if (connection->tunnelled && connection->plain)
-    plain_client_free (&connection->client);
-  session_free (connection->session);
-  forget_bootstrap (connection);
+  for (size_t i = 0; connection->links != NULL && i < connection->target.count; i++)
+    link_free (&connection->links[i]);
+  free (connection->links);
   target_free (&connection->target);
   lr_registry_free (connection->registry);
-  free (connection->buffer);
-  free (connection->problem);
   free (connection->host);
   free (connection);
 }
@@ -1475,21 +938,44 @@ lr_submit_open (lr_registry *registry, const struct lr_open_args *given, lr_call
 
 /* ---- closing ---- */
 
+/* End its links, from the far end inward.  Whether none is left.  */
+static bool
+close_links (lr_connection *connection)
+{
+  for (size_t i = connection->opened_links; i-- > 0;)
+    if (!link_has_ended (&connection->links[i]))
+      {
+        link_close (&connection->links[i]);
+        if (!link_has_ended (&connection->links[i]))
+          return false;
+      }
+  return true;
+}
+
 /* Free it if nothing of it is left running.  */
 static void
 finish_closing (lr_connection *connection)
 {
-  if ((connection->tunnelled && !connection->transport_ended) || connection->cleaning
-      || connection->working > 0)
+  if (connection->working > 0 || !close_links (connection))
     return;
   lr_loop *loop = connection->loop;
-  if (connection->tunnelled && connection->plain)
-    plain_client_fail (&connection->client, &connection->reason);
+  struct link *link = last_link (connection);
+  if (link != NULL && link->plain)
+    plain_client_fail (&link->client, &connection->reason);
   if (connection->closed != NULL)
     *connection->closed = true;
   if (loop != NULL)
     loop_release (loop);
   free_connection (connection);
+}
+
+static void
+link_is_over (void *context, struct link *link)
+{
+  lr_connection *connection = context;
+  (void) link;
+  if (connection->closing)
+    finish_closing (connection);
 }
 
 static void
@@ -1512,30 +998,6 @@ cancel_everything (lr_connection *connection)
   end_opening (connection, -1, &error);
 }
 
-/* Ask the dispatcher to end, and then its transport.  One that has not answered yet has nothing to
-   lose.  */
-static void
-close_tunnel (lr_connection *connection)
-{
-  bool answered = connection->phase == PHASE_OPEN
-                  || (connection->session != NULL && session_is_open (connection->session));
-  if (connection->phase <= PHASE_OPEN)
-    {
-      if (connection->session != NULL)
-        session_exit (connection->session);
-      else
-        plain_client_exit (&connection->client);
-      send_some (connection);
-    }
-  bool broken = connection->phase == PHASE_BROKEN;
-  connection->phase = PHASE_ENDING;
-  loop_clear_timer (&connection->deadline);
-  loop_clear_timer (&connection->alive);
-  transport_end (&connection->transport, answered ? END_GRACE : 0, TERMINATE_WAIT);
-  if (broken)
-    transport_hurry (&connection->transport, connection->reached ? END_GRACE : TERMINATE_WAIT);
-}
-
 void
 lr_close (lr_connection *connection)
 {
@@ -1551,8 +1013,6 @@ lr_close (lr_connection *connection)
       connection->closing = true;
       cancel_everything (connection);
       close_connector (connection);
-      if (connection->tunnelled && !connection->transport_ended)
-        close_tunnel (connection);
       connection->working--;
     }
   connection->closed = owns_loop ? &closed : NULL;

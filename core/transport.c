@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/lift.h"
 #include "core/quiet_write.h"
+#include "core/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,9 @@
 enum
 {
   PIPE_SIZE = 1 << 20, /* bytes asked for; the kernel may allow less */
-  DRAIN_READS = 32,    /* at a time: a far side may never stop talking */
-  POLL_STEP = 10,      /* milliseconds between two looks where there is no pidfd */
+  READ_SIZE = 256 << 10,
+  DRAIN_READS = 32, /* at a time: a far side may never stop talking */
+  POLL_STEP = 10,   /* milliseconds between two looks where there is no pidfd */
 };
 
 /* ---- starting ---- */
@@ -224,23 +226,35 @@ transport_start (struct transport *transport, lr_loop *loop, const char *host, c
 bool
 transport_has_input (const struct transport *transport)
 {
+  if (transport->relay != NULL)
+    return relay_has_input (transport);
   return transport->input.fd >= 0;
 }
 
 void
 transport_want_write (struct transport *transport, bool wanted)
 {
+  if (transport->relay != NULL)
+    {
+      relay_want_write (transport, wanted);
+      return;
+    }
   loop_set_events (&transport->input, wanted ? EPOLLOUT : 0);
 }
 
 void
 transport_close_input (struct transport *transport)
 {
+  if (transport->relay != NULL)
+    {
+      relay_close_input (transport);
+      return;
+    }
   loop_close (&transport->input);
 }
 
-static void
-keep_tail (struct transport *transport, const char *data, size_t size)
+void
+transport_keep_tail (struct transport *transport, const char *data, size_t size)
 {
   if (size > TRANSPORT_TAIL)
     {
@@ -269,7 +283,7 @@ drain_error (void *context, uint32_t events)
     {
       got = read (transport->error.fd, buffer, sizeof buffer);
       if (got > 0)
-        keep_tail (transport, buffer, (size_t) got);
+        transport_keep_tail (transport, buffer, (size_t) got);
     }
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
     loop_close (&transport->error);
@@ -283,37 +297,46 @@ input_ready (void *context, uint32_t events)
   transport->hooks->writable (transport->context);
 }
 
-static void
-output_ready (void *context, uint32_t events)
-{
-  struct transport *transport = context;
-  char dropped[4096];
-  (void) events;
-  if (transport->ending)
-    transport_read (transport, dropped, sizeof dropped);
-  else
-    transport->hooks->readable (transport->context);
-}
-
-ssize_t
-transport_write (struct transport *transport, const struct iovec *pieces, int count)
-{
-  ssize_t wrote = quiet_write (transport->input.fd, pieces, count);
-  return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;
-}
-
-ssize_t
-transport_read (struct transport *transport, char *buffer, size_t size)
+/* Bytes, 0 for "not now", -1 for the end or an error.  */
+static ssize_t
+read_output (struct transport *transport, char *buffer, size_t size)
 {
   ssize_t got = read (transport->output.fd, buffer, size);
   if (got > 0)
     return got;
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return 0;
-  int errnum = got == 0 ? 0 : errno;
   loop_close (&transport->output);
-  errno = errnum;
   return -1;
+}
+
+static void
+output_ready (void *context, uint32_t events)
+{
+  struct transport *transport = context;
+  char dropped[4096];
+  (void) events;
+  if (!transport->ending && transport->buffer == NULL)
+    transport->buffer = malloc (READ_SIZE);
+  if (transport->ending || transport->buffer == NULL)
+    {
+      read_output (transport, dropped, sizeof dropped);
+      return;
+    }
+  ssize_t got = read_output (transport, transport->buffer, READ_SIZE);
+  if (got > 0)
+    transport->hooks->received (transport->context, transport->buffer, (size_t) got);
+  else if (got < 0)
+    transport->hooks->output_ended (transport->context);
+}
+
+ssize_t
+transport_write (struct transport *transport, const struct iovec *pieces, int count)
+{
+  if (transport->relay != NULL)
+    return relay_write (transport, pieces, count);
+  ssize_t wrote = quiet_write (transport->input.fd, pieces, count);
+  return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;
 }
 
 /* ---- the end ---- */
@@ -398,6 +421,11 @@ handle_ready (void *context, uint32_t events)
 void
 transport_end (struct transport *transport, uint64_t grace, uint64_t patience)
 {
+  if (transport->relay != NULL)
+    {
+      relay_end (transport, grace, patience);
+      return;
+    }
   if (transport->ending)
     return;
   transport->ending = true;
@@ -416,6 +444,11 @@ transport_end (struct transport *transport, uint64_t grace, uint64_t patience)
 void
 transport_hurry (struct transport *transport, uint64_t patience)
 {
+  if (transport->relay != NULL)
+    {
+      relay_hurry (transport, patience);
+      return;
+    }
   if (!transport->ending || transport->next_signal != SIGTERM)
     return;
   transport->patience = patience;
@@ -423,9 +456,22 @@ transport_hurry (struct transport *transport, uint64_t patience)
   wait_on (transport);
 }
 
+bool
+transport_has_ended (const struct transport *transport)
+{
+  return transport->relay != NULL ? relay_has_ended (transport) : transport->pid == 0;
+}
+
 void
 transport_free (struct transport *transport)
 {
+  if (transport->relay != NULL)
+    {
+      relay_free (transport);
+      return;
+    }
+  free (transport->buffer);
+  transport->buffer = NULL;
   loop_clear_timer (&transport->timer);
   loop_close (&transport->input);
   loop_close (&transport->output);

@@ -1,8 +1,9 @@
-/* A transport: the byte stream to a dispatcher, here the pipes of a child process.
+/* A transport: the byte stream to a dispatcher, which a command leads to.
 
-   The child runs in its own session, so that no key at a terminal reaches it, and sees no other
-   descriptors than its three.  What it says on stderr is drained for as long as it lives; the end
-   of it is kept for error messages.  */
+   The command is a child process: it runs in its own session, so that no key at a terminal reaches
+   it, and sees no other descriptors than its three.  Or it is started through another session, and
+   its streams are those of a channel there; see relay.h.  What it says on stderr is drained for as
+   long as it lives; the end of it is kept for error messages.  */
 
 #ifndef CORE_TRANSPORT_H
 #define CORE_TRANSPORT_H
@@ -21,10 +22,16 @@ enum
 /* What a transport tells its owner.  */
 struct transport_hooks
 {
-  void (*readable) (void *context); /* there is output, or its end */
+  void (*received) (void *context, const char *data, size_t size);
+  void (*output_ended) (void *context);
   void (*writable) (void *context); /* after transport_want_write */
   void (*ended) (void *context);    /* after transport_end */
+
+  /* What it leads through is gone, because of ERROR, and it with it: nothing is left to end.  */
+  void (*lost) (void *context, const struct lr_error *error);
 };
+
+struct relay;
 
 struct transport
 {
@@ -32,6 +39,9 @@ struct transport
   const struct transport_hooks *hooks;
   void *context;
 
+  struct relay *relay; /* owned: it goes through another session; NULL: it is a child */
+
+  char *buffer;                           /* owned: for what is read; NULL: nothing was */
   pid_t pid;                              /* 0: none, or reaped */
   struct loop_watch input, output, error; /* we write; we read; we read.  fd -1: closed */
   struct loop_watch handle;               /* pidfd; fd -1 where the kernel has none */
@@ -54,10 +64,8 @@ int transport_start (struct transport *transport, lr_loop *loop, const char *hos
                      char *const *command, char *const *environment,
                      const struct transport_hooks *hooks, void *context, struct lr_error *error);
 
-/* Write or read without waiting, and without SIGPIPE.  Bytes, 0 for "not now", -1 for the end (of a
-   read, errno 0) or an error.  */
+/* Write without waiting, and without SIGPIPE.  Bytes, 0 for "not now", -1 for an error.  */
 ssize_t transport_write (struct transport *transport, const struct iovec *pieces, int count);
-ssize_t transport_read (struct transport *transport, char *buffer, size_t size);
 
 /* Whether the input is open; whether to be told that it takes something.  */
 bool transport_has_input (const struct transport *transport);
@@ -73,7 +81,13 @@ void transport_end (struct transport *transport, uint64_t grace, uint64_t patien
    milliseconds.  */
 void transport_hurry (struct transport *transport, uint64_t patience);
 
-/* Close and free what is left; the child has ended.  */
+/* Close and free what is left; the command has ended.  */
 void transport_free (struct transport *transport);
+
+/* Whether it has ended, as far as is known.  */
+bool transport_has_ended (const struct transport *transport);
+
+/* Keep SIZE bytes of what was said on stderr.  */
+void transport_keep_tail (struct transport *transport, const char *data, size_t size);
 
 #endif

@@ -146,7 +146,7 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
     options[hop.option_count++] = (struct hop_option){ &directory, place };
   if ((data[0] & WAITS) != 0)
     options[hop.option_count++] = (struct hop_option){ &waiting, wait };
-  struct bootstrap *bootstrap = bootstrap_new (&hop, "NONCE", &error);
+  struct bootstrap *bootstrap = bootstrap_new (&hop, "NONCE", true, &error);
   assert (bootstrap != NULL);
   begin (bootstrap);
   int attempts = 0;
