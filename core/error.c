@@ -76,6 +76,8 @@ error_no_memory (struct lr_error *error)
 void
 error_add_hop (struct lr_error *error, int hop, const char *host)
 {
+  if (error->hop >= 0)
+    return;
   error->hop = hop;
   text_escape (error->host, sizeof error->host, host, strlen (host));
 }

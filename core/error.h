@@ -26,7 +26,7 @@ int error_set_errno (struct lr_error *error, enum lr_error_kind kind, int errnum
                      const char *format, ...) __attribute__ ((__format__ (__printf__, 4, 5)));
 int error_no_memory (struct lr_error *error);
 
-/* Add to an error that is set.  */
+/* Say whose an error is that is set, unless it says so already.  */
 void error_add_hop (struct lr_error *error, int hop, const char *host);
 
 #include <stdarg.h>

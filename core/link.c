@@ -184,8 +184,8 @@ fail (struct link *link)
   stop_asking (link);
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
-  link_fail_requests (link, &link->reason);
   link->settings.hooks->broken (link->settings.context, link);
+  link_fail_requests (link, &link->reason);
 }
 
 static void
