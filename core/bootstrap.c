@@ -175,7 +175,7 @@ load_payload (struct bootstrap *bootstrap)
 static bool
 load_or_complain (struct bootstrap *bootstrap)
 {
-  char machines[256];
+  char machines[256], why[512];
   int errnum = load_payload (bootstrap);
   list_machines (machines, sizeof machines);
   if (errnum == ENOENT)
@@ -183,6 +183,8 @@ load_or_complain (struct bootstrap *bootstrap)
                  "it is a machine of type %s, and there is no dispatcher here for those (there is: "
                  "%s): " NAME_ONE,
                  bootstrap->machine, machines);
+  else if (errnum == EPERM && !payload_is_trusted (bootstrap->machine, why, sizeof why))
+    set_problem (bootstrap, "there is no dispatcher to be sent: %s", why);
   else if (errnum != 0)
     set_problem (bootstrap, "the dispatcher for %s can't be read here: %s", bootstrap->machine,
                  strerror (errnum));
@@ -229,6 +231,17 @@ is_installed (const struct bootstrap *bootstrap)
          || bootstrap->same_system || is_set (hop, "deploy", "never");
 }
 
+/* Whether the dispatcher that is started for HOP, if it is one of ours, is trusted.  */
+static int
+check_installed (const lr_hop *hop, struct lr_error *error)
+{
+  char why[512];
+  if ((hop->connector->flags & LR_SAME_SYSTEM) == 0 || lr_hop_option (hop, "dispatcher") != NULL
+      || payload_is_trusted (NULL, why, sizeof why))
+    return 0;
+  return error_set_errno (error, LR_ERROR_IO, EPERM, "%s", why);
+}
+
 /* Begin to send the dispatcher.  One for this machine type is the best guess; without one, let the
    script say which it has to be.  */
 static int
@@ -245,6 +258,9 @@ prepare_script (struct bootstrap *bootstrap, struct lr_error *error)
     errnum = load_payload (bootstrap);
   if (errnum == 0)
     return 0;
+  char why[512];
+  if (errnum == EPERM && !payload_is_trusted (bootstrap->machine, why, sizeof why))
+    return error_set_errno (error, LR_ERROR_IO, errnum, "%s", why);
   char *place = payload_directory ();
   error_set_errno (error, LR_ERROR_IO, errnum,
                    "%s: there is no portable dispatcher to be sent in %s: %s; " NAME_ONE,
@@ -266,7 +282,8 @@ bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct
   bootstrap->hop = hop;
   bootstrap->same_system = on_this_system && (hop->connector->flags & LR_SAME_SYSTEM) != 0;
   bootstrap->waits = is_set (hop, "bootstrap", "wait");
-  if (is_installed (bootstrap) || prepare_script (bootstrap, error) == 0)
+  if (is_installed (bootstrap) ? check_installed (hop, error) == 0
+                               : prepare_script (bootstrap, error) == 0)
     return bootstrap;
   bootstrap_free (bootstrap);
   return NULL;

@@ -1,5 +1,7 @@
 #include "core/payload.h"
 
+#include "core/trust.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,15 +37,29 @@ payload_machine (char *machine, size_t size)
   snprintf (machine, size, "%s", uname (&names) == 0 ? names.machine : "");
 }
 
+/* Where the dispatcher for MACHINE is, or, NULL, the one for this system.  */
 static char *
 path_of (const char *machine)
 {
   char *path, *directory = payload_directory ();
-  if (directory == NULL
-      || asprintf (&path, "%s/portable/" PREFIX "%s/longreach-dispatcher", directory, machine) < 0)
-    path = NULL;
+  int length = directory == NULL ? -1
+               : machine == NULL ? asprintf (&path, "%s/longreach-dispatcher", directory)
+                                 : asprintf (&path, "%s/portable/" PREFIX "%s/longreach-dispatcher",
+                                             directory, machine);
   free (directory);
-  return path;
+  return length < 0 ? NULL : path;
+}
+
+bool
+payload_is_trusted (const char *machine, char *problem, size_t size)
+{
+  char *path = path_of (machine), why[256];
+  bool trusted = path != NULL && trust_check (path, why, sizeof why);
+  if (!trusted)
+    snprintf (problem, size, "%s: it is not used, because %s", path == NULL ? "" : path,
+              path == NULL ? "there is no memory" : why);
+  free (path);
+  return trusted;
 }
 
 static int
@@ -94,6 +110,7 @@ static int
 load (struct payload *payload, const char *machine, size_t before, size_t after)
 {
   struct stat info;
+  char why[1];
   char *path = path_of (machine);
   *payload = (struct payload){ NULL, 0 };
   if (path == NULL)
@@ -106,6 +123,8 @@ load (struct payload *payload, const char *machine, size_t before, size_t after)
     errnum = errno;
   if (errnum == 0 && (!S_ISREG (info.st_mode) || info.st_size == 0 || info.st_size > SIZE_MAX_SENT))
     errnum = ENOEXEC;
+  if (errnum == 0 && !payload_is_trusted (machine, why, sizeof why))
+    errnum = EPERM;
   if (errnum == 0)
     {
       payload->size = (size_t) info.st_size;

@@ -25,7 +25,8 @@ void payload_machine (char *machine, size_t size);
    are no more.  */
 bool payload_machine_at (size_t index, char *machine, size_t size);
 
-/* Load the dispatcher for MACHINE, with HEAD before it.  0, or an errno; ENOENT: there is none.  */
+/* Load the dispatcher for MACHINE, with HEAD before it.  0, or an errno; ENOENT: there is none;
+   EPERM: somebody else could have written it.  */
 int payload_load (struct payload *payload, const char *machine, const char *head);
 
 /* Load it as a tar archive that holds FOLDER and, in it, NAME.  */
@@ -33,5 +34,9 @@ int payload_load_archive (struct payload *payload, const char *machine, const ch
                           const char *name);
 
 void payload_free (struct payload *payload);
+
+/* Why the dispatcher for MACHINE is not trusted, as trust_check has it; NULL stands for the one
+   that runs here.  True: it is.  */
+bool payload_is_trusted (const char *machine, char *problem, size_t size);
 
 #endif

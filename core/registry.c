@@ -3,10 +3,12 @@
 
 #include "core/registry.h"
 
+#include "core/config.h"
 #include "core/error.h"
 #include "core/plugin.h"
 #include "core/result.h"
 #include "core/search_path.h"
+#include "core/trust.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +21,10 @@ struct lr_registry
   pthread_mutex_t lock; /* of all below */
   char **directories;   /* the program's; owned */
   size_t directory_count;
+  struct config config;
+  bool configured;              /* CONFIG was read */
+  bool no_config;               /* and no file is to be */
+  char *config_file;            /* owned: the one that is; NULL: the usual ones */
   struct connector *connectors; /* built in or loaded; owned */
   struct log log;
   size_t holders; /* besides the program */
@@ -51,6 +57,8 @@ lr_registry_free (lr_registry *registry)
   for (size_t i = 0; i < registry->directory_count; i++)
     free (registry->directories[i]);
   free (registry->directories);
+  free (registry->config_file);
+  config_free (&registry->config);
   for (struct connector *connector = registry->connectors, *next; connector != NULL;
        connector = next)
     {
@@ -162,6 +170,72 @@ lr_registry_add_connector (lr_registry *registry, const struct lr_connector *con
   return status;
 }
 
+/* ---- configuration ---- */
+
+int
+lr_registry_set_config (lr_registry *registry, const char *file, struct lr_error *error)
+{
+  struct lr_error local;
+  error = error_begin (error, &local);
+  if (file != NULL && file[0] != '/')
+    return error_set_field (error, "file", "the configuration file \"%s\" is not absolute", file);
+  char *copy = file == NULL ? NULL : strdup (file);
+  if (file != NULL && copy == NULL)
+    return error_no_memory (error);
+  pthread_mutex_lock (&registry->lock);
+  bool late = registry->configured;
+  if (!late)
+    {
+      free (registry->config_file);
+      registry->config_file = copy;
+      registry->no_config = file == NULL;
+      copy = NULL;
+    }
+  pthread_mutex_unlock (&registry->lock);
+  free (copy);
+  return late ? error_set_field (error, "file", "the configuration has been read already") : 0;
+}
+
+/* Read it, unless that is done.  With the lock.  */
+static int
+configure (lr_registry *registry, struct lr_error *error)
+{
+  if (registry->configured)
+    return 0;
+  if (!registry->no_config && config_load (&registry->config, registry->config_file, error) != 0)
+    {
+      config_free (&registry->config);
+      return -1;
+    }
+  registry->configured = true;
+  return 0;
+}
+
+/* The search path, with the lock.  search_path_free in any case.  */
+static int
+build_path (lr_registry *registry, struct search_path *path, struct lr_error *error)
+{
+  *path = (struct search_path){ NULL, 0 };
+  if (configure (registry, error) != 0)
+    return -1;
+  return search_path_build (path, (const char *const *) registry->directories,
+                            registry->directory_count, &registry->config)
+                 == 0
+             ? 0
+             : error_no_memory (error);
+}
+
+int
+registry_read (lr_registry *registry, const struct config **config, struct search_path *path,
+               struct lr_error *error)
+{
+  pthread_mutex_lock (&registry->lock);
+  int status = build_path (registry, path, error);
+  pthread_mutex_unlock (&registry->lock);
+  *config = &registry->config;
+  return status;
+}
+
 /* ---- looking at files ---- */
 
 /* One file of the search path, as a walk over it shows it.  */
@@ -184,6 +258,15 @@ looks_like_plugin (const char *name)
   return length > 3 && strcmp (name + length - 3, ".so") == 0;
 }
 
+static int
+check_trust (const char *file, struct lr_error *problem)
+{
+  char why[256];
+  if (trust_check (file, why, sizeof why))
+    return 0;
+  return error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because %s", file, why);
+}
+
 /* Show one file.  What is no plugin, and does not look like one, is passed over.  */
 static bool
 visit_file (const struct search_directory *directory, const char *name, visit_candidate *visit,
@@ -199,6 +282,8 @@ visit_file (const struct search_directory *directory, const char *name, visit_ca
   if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
     {
       int failed = plugin_read_notes (&notes, file, &problem);
+      if (failed == 0)
+        failed = check_trust (file, &problem);
       if (failed == 0 || notes.is_plugin || looks_like_plugin (name))
         go_on = visit (
             context, &(struct candidate){ file, directory, &notes, failed != 0 ? &problem : NULL });
@@ -355,12 +440,10 @@ search_plugins (lr_registry *registry, const char *schema, struct lr_error *erro
 {
   struct search search = { .registry = registry, .schema = schema, .error = error };
   struct search_path path;
-  if (search_path_build (&path, (const char *const *) registry->directories,
-                         registry->directory_count)
-          != 0
-      || walk (&path, visit_for_search, &search) != 0)
+  int status = build_path (registry, &path, error);
+  if (status == 0 && walk (&path, visit_for_search, &search) != 0)
     error_no_memory (error);
-  else if (!search.decided)
+  else if (status == 0 && !search.decided)
     set_not_found (&search, &path);
   search_path_free (&path);
   return search.found;
@@ -392,11 +475,63 @@ find_table (void *context, const char *schema, struct lr_error *error)
   return connector == NULL ? NULL : &connector->table;
 }
 
+static bool
+has_option (const struct lr_hop *hop, size_t count, const char *name)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strcmp (hop->options[i].option->name, name) == 0)
+      return true;
+  return false;
+}
+
+/* Add to HOP what the configuration sets for its schema, and the target doesn't.  */
+static int
+add_defaults (const struct config *config, struct lr_hop *hop, struct lr_error *error)
+{
+  size_t given = hop->option_count;
+  for (size_t i = 0; i < config->setting_count; i++)
+    {
+      const struct config_setting *setting = &config->settings[i];
+      struct lr_error problem;
+      char *option;
+      if (setting->kind != CONFIG_OPTION || setting->overridden
+          || strcmp (setting->subject, hop->schema) != 0 || has_option (hop, given, setting->name))
+        continue;
+      if (asprintf (&option, "%s=%s", setting->name, setting->value) < 0)
+        return error_no_memory (error);
+      int status = hop_add_option (hop, option, &problem);
+      free (option);
+      if (status != 0)
+        return error_set_field (error, problem.field, "%s:%u: %s",
+                                config->files[setting->file].path, setting->line, problem.message);
+    }
+  return 0;
+}
+
 int
 registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                        const char *const *options, struct lr_error *error)
 {
-  return target_parse (target, url, options, find_table, registry, error);
+  char *expanded = NULL;
+  *target = (struct target){ NULL, 0 };
+  pthread_mutex_lock (&registry->lock);
+  int status = configure (registry, error);
+  pthread_mutex_unlock (&registry->lock);
+  /* Nobody changes it any more.  */
+  const struct config *config = &registry->config;
+  if (status == 0)
+    status = config_expand (config, url, &expanded, error);
+  if (status != 0)
+    return -1;
+  status = target_parse (target, expanded, options, find_table, registry, error);
+  for (size_t i = 0; status == 0 && i < target->count; i++)
+    {
+      status = add_defaults (config, &target->hops[i], error);
+      if (status != 0)
+        error->hop = (int32_t) i;
+    }
+  free (expanded);
+  return status;
 }
 
 /* ---- listing ---- */
@@ -409,6 +544,8 @@ lr_source_name (enum lr_source source)
     [LR_SOURCE_PROGRAM] = "program",
     [LR_SOURCE_ENVIRONMENT] = "environment",
     [LR_SOURCE_INSTALLED] = "installed",
+    [LR_SOURCE_USER] = "user",
+    [LR_SOURCE_SYSTEM] = "system",
   };
   return (size_t) source < sizeof names / sizeof names[0] ? names[source] : "unknown";
 }
@@ -509,11 +646,8 @@ lr_registry_list (lr_registry *registry, struct lr_connector_list **result, stru
   struct search_path path = { NULL, 0 };
   struct listing listing = { .list = result_new (sizeof *listing.list) };
   pthread_mutex_lock (&registry->lock);
-  if (listing.list == NULL
-      || search_path_build (&path, (const char *const *) registry->directories,
-                            registry->directory_count)
-             != 0)
-    listing.failed = true;
+  int status = listing.list == NULL ? error_no_memory (error) : build_path (registry, &path, error);
+  listing.failed = status != 0;
   if (!listing.failed)
     list_built_in (registry, &listing);
   if (!listing.failed && walk (&path, visit_for_listing, &listing) != 0)
@@ -527,7 +661,7 @@ lr_registry_list (lr_registry *registry, struct lr_connector_list **result, stru
   if (listing.failed || (listing.list->count > 0 && listing.list->items == NULL))
     {
       lr_free (listing.list);
-      return error_no_memory (error);
+      return status != 0 ? -1 : error_no_memory (error);
     }
   *result = listing.list;
   return 0;
@@ -538,12 +672,10 @@ lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *
 {
   struct lr_error local;
   struct search_path path;
+  const struct config *config;
   error = error_begin (error, &local);
   *result = NULL;
-  pthread_mutex_lock (&registry->lock);
-  int failed = search_path_build (&path, (const char *const *) registry->directories,
-                                  registry->directory_count);
-  pthread_mutex_unlock (&registry->lock);
+  int failed = registry_read (registry, &config, &path, error);
   size_t size = 1;
   for (size_t i = 0; i < path.count && failed == 0; i++)
     size += strlen (path.directories[i].path) + 1;
@@ -553,5 +685,5 @@ lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *
       strcat (strcat (text, path.directories[i].path), "\n");
   search_path_free (&path);
   *result = text;
-  return text == NULL ? error_no_memory (error) : 0;
+  return text != NULL ? 0 : failed != 0 ? -1 : error_no_memory (error);
 }

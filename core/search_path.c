@@ -33,14 +33,29 @@ add_environment (struct search_path *path)
   return added;
 }
 
+static bool
+add_configured (struct search_path *path, const struct config *config)
+{
+  bool added = true;
+  for (size_t i = 0; added && i < config->setting_count; i++)
+    {
+      const struct config_setting *setting = &config->settings[i];
+      if (setting->kind == CONFIG_PATH)
+        added = add (path, setting->value, strlen (setting->value),
+                     config->files[setting->file].system ? LR_SOURCE_SYSTEM : LR_SOURCE_USER);
+    }
+  return added;
+}
+
 int
-search_path_build (struct search_path *path, const char *const *program, size_t count)
+search_path_build (struct search_path *path, const char *const *program, size_t count,
+                   const struct config *config)
 {
   *path = (struct search_path){ NULL, 0 };
   for (size_t i = 0; i < count; i++)
     if (!add (path, program[i], strlen (program[i]), LR_SOURCE_PROGRAM))
       return -1;
-  if (!add_environment (path))
+  if (!add_environment (path) || !add_configured (path, config))
     return -1;
   return add (path, PLUGIN_DIRECTORY, strlen (PLUGIN_DIRECTORY), LR_SOURCE_INSTALLED) ? 0 : -1;
 }

@@ -3,7 +3,7 @@
 #ifndef CORE_SEARCH_PATH_H
 #define CORE_SEARCH_PATH_H
 
-#include <longreach/longreach.h>
+#include "core/config.h"
 
 struct search_directory
 {
@@ -17,9 +17,10 @@ struct search_path
   size_t count;
 };
 
-/* The program's COUNT directories, then the environment's, then the compiled-in one.  0, or -1
-   without memory; search_path_free in any case.  */
-int search_path_build (struct search_path *path, const char *const *program, size_t count);
+/* The program's COUNT directories, then the environment's, those of CONFIG, and the compiled-in
+   one. 0, or -1 without memory; search_path_free in any case.  */
+int search_path_build (struct search_path *path, const char *const *program, size_t count,
+                       const struct config *config);
 void search_path_free (struct search_path *path);
 
 /* The names of the files in DIRECTORY in bytewise order, ended by NULL, in memory that

@@ -491,6 +491,12 @@ add_option (struct lr_hop *hop, struct part text, bool encoded, struct lr_error 
   return add_value (hop, option, take_value (value, encoded, error), error);
 }
 
+int
+hop_add_option (struct lr_hop *hop, const char *option, struct lr_error *error)
+{
+  return add_option (hop, (struct part){ option, strlen (option) }, false, error);
+}
+
 static int
 parse_options (struct lr_hop *hop, struct part query, struct lr_error *error)
 {
@@ -589,8 +595,7 @@ target_parse (struct target *target, const char *url, const char *const *options
   int failed = parse_hops (target, url, find, context, error);
   for (const char *const *option = options; failed == 0 && option != NULL && *option != NULL;
        option++)
-    failed = add_option (&target->hops[target->count - 1],
-                         (struct part){ *option, strlen (*option) }, false, error);
+    failed = hop_add_option (&target->hops[target->count - 1], *option, error);
   if (failed != 0)
     error->hop = target->count == 0 ? -1 : (int32_t) target->count - 1;
   return failed;

@@ -51,4 +51,7 @@ int target_parse (struct target *target, const char *url, const char *const *opt
 
 void target_free (struct target *target);
 
+/* Add OPTION, "NAME=VALUE" and not percent-decoded, to HOP.  Errors: INVALID_VALUE (the name).  */
+int hop_add_option (struct lr_hop *hop, const char *option, struct lr_error *error);
+
 #endif

@@ -93,8 +93,12 @@ struct lr_connector;
 
 /* A registry that searches, first match wins: the directories given with
    lr_registry_add_directory, those in LONGREACH_PLUGIN_PATH (colon-separated; ignored in a set-id
-   program), and the compiled-in plugin directory.  NULL without memory.  Registries are
-   independent of each other.  */
+   program), those of the user's and the system's longreach.conf, and the compiled-in plugin
+   directory.  NULL without memory.  Registries are independent of each other.
+
+   Plugins, configuration files and dispatchers are used only if nobody else could have written
+   them: each, and every directory on its real path, must belong to root, to this process' user or
+   to the owner of the library, and be writable by none but these.  */
 lr_registry *lr_registry_new (void);
 
 /* Free REGISTRY; its connections must be closed.  Plugins stay loaded until the program ends.  */
@@ -111,17 +115,25 @@ int lr_registry_add_directory (lr_registry *registry, const char *directory,
 int lr_registry_add_connector (lr_registry *registry, const struct lr_connector *connector,
                                struct lr_error *error);
 
+/* Read the configuration FILE, which has to be there, instead of the usual ones; NULL: none.  It is
+   read when it is first needed, and kept; after that it is too late to change it.
+   Errors: INVALID_VALUE (`file`), not absolute, or too late.  */
+int lr_registry_set_config (lr_registry *registry, const char *file, struct lr_error *error);
+
 /* Make sure that SCHEMA's connector is loaded.
-   Errors: NO_CONNECTOR; PLUGIN, its plugin can't be used.  */
+   Errors: NO_CONNECTOR; PLUGIN, its plugin can't be used; INVALID_VALUE (`longreach.conf`), a
+   mistake in a configuration file, which all functions here report that need it.  */
 int lr_registry_load (lr_registry *registry, const char *schema, struct lr_error *error);
 
-/* Where a connector was found.  */
+/* Where a connector, or a setting, was found.  */
 enum lr_source
 {
   LR_SOURCE_BUILT_IN,    /* lr_registry_add_connector */
   LR_SOURCE_PROGRAM,     /* lr_registry_add_directory */
   LR_SOURCE_ENVIRONMENT, /* LONGREACH_PLUGIN_PATH */
   LR_SOURCE_INSTALLED,   /* the compiled-in directory */
+  LR_SOURCE_USER,        /* the user's longreach.conf */
+  LR_SOURCE_SYSTEM,      /* the system's */
 };
 
 /* One connector that a registry can see.  Absent texts are NULL.  */
@@ -154,6 +166,30 @@ const char *lr_source_name (enum lr_source source);
 
 /* The directories that REGISTRY searches, in order, as one text, one a line.  */
 int lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *error);
+
+/* One setting, as `longreach config` shows it.  Absent texts are NULL.  */
+struct lr_setting
+{
+  const char *section; /* "longreach", "schema ssh", "host web1"; NULL: it is of no file */
+  const char *name;    /* "path", "url", an option; of no file: a variable of the environment */
+  const char *value;
+  const char *file;
+  uint32_t line;       /* in FILE; 0 without one */
+  uint32_t source;     /* enum lr_source */
+  uint32_t overridden; /* 1: another one, before it, counts instead */
+  uint32_t reserved;
+};
+
+struct lr_setting_list
+{
+  size_t count;
+  const struct lr_setting *const *items;
+};
+
+/* List all that is set: by the environment, by configuration files, and by how the library was
+   built, in the order in which they count.  */
+int lr_registry_settings (lr_registry *registry, struct lr_setting_list **result,
+                          struct lr_error *error);
 
 enum lr_log_level
 {

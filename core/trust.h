@@ -1,0 +1,25 @@
+/* Trust: who could have written a file that is to be run, or believed.
+
+   A file is trusted if it, and each directory on its real path, can be written only by root, by
+   this process' user, or by the owner of this library.  Symbolic links are resolved, and what they
+   point to is what counts.
+
+   A group may write if it is the private one of that owner.  A directory with the sticky bit may be
+   written by anybody, as what is in it can be moved by its owner only.  */
+
+#ifndef CORE_TRUST_H
+#define CORE_TRUST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether PATH, a file or directory that is there, is trusted.  False: PROBLEM, of SIZE bytes, is a
+   clause that says why, as in "it can be written by everybody (mode 0777)"; of a directory or of
+   what a link leads to it names that.  */
+bool trust_check (const char *path, char *problem, size_t size);
+
+/* Whether this program was started with more rights than its caller has: then neither the
+   environment nor the caller's files are believed.  */
+bool trust_is_set_id (void);
+
+#endif
