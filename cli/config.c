@@ -73,7 +73,7 @@ config_perform (char **operands, size_t count)
   if (status != 0)
     return status;
   if (lr_registry_settings (registry, &list, &error) != 0)
-    status = report_failure (&error);
+    status = report_open_failure (&error);
   else if (json_wanted)
     print_json (list);
   else

@@ -116,7 +116,7 @@ report_none (lr_registry *registry, const char *schema)
   char *path;
   struct lr_error error;
   if (lr_registry_search_path (registry, &path, &error) != 0)
-    return report_failure (&error);
+    return report_open_failure (&error);
   size_t size = strlen (path);
   while (size > 0 && path[size - 1] == '\n')
     path[--size] = '\0';
@@ -135,7 +135,7 @@ list_plugins (lr_registry *registry, const char *schema)
   struct lr_connector_list *list;
   struct lr_error error;
   if (lr_registry_list (registry, &list, &error) != 0)
-    return report_failure (&error);
+    return report_open_failure (&error);
   int status = 0;
   bool any = count_wanted (list, schema) > 0;
   if (json_wanted)

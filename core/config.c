@@ -1,5 +1,10 @@
-/* inih reads the lines; what they mean is decided here.  Its handler is not told the line it is at,
-   so that the lines are counted where they are handed to it.  */
+/* inih splits the lines; what they mean is decided here.
+
+   It has limits, and cuts what is longer without a word; it passes over a section without settings,
+   over what stands behind a section's "]", and over what stands behind a NUL; and it takes an
+   indented line for one that goes on with the value before it.  So each line is looked at on its
+   way to inih, which gets it without what it is indented by.  The lines are counted there too, for
+   the handler is not told the one it is at.  */
 
 #include "core/config.h"
 
@@ -8,18 +13,23 @@
 #include "core/trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_NAME "longreach/longreach.conf"
 #define FIELD "longreach.conf"
+#define SPACE " \t\r\f\v\n"
 
 enum
 {
   SECTION_MAX = 49,   /* characters of a section's name that inih keeps, */
-  NAME_MAX_SIZE = 49, /* and of a setting's */
+  SETTING_MAX = 49,   /* and of a setting's */
+  FILE_MAX = 1 << 20, /* bytes */
   EXPANSIONS_MAX = 16,
   TARGET_MAX = 64 << 10, /* characters */
 };
@@ -28,12 +38,17 @@ enum
 struct reading
 {
   struct config *config;
-  struct lr_error *error; /* the first one of the file, unless `fine` */
-  bool fine;
+  struct lr_error *error; /* the first mistake of the file */
+  unsigned mistake;       /* its line; 0: there is none */
+  int errnum;             /* it could not be read to its end; ENOMEM: or not be kept */
   FILE *stream;
   const char *path;
   size_t file;
+  char *text; /* owned: the line, as it is in the file */
+  size_t room;
   unsigned line;
+  char section[SECTION_MAX + 1];
+  unsigned heading; /* the line it begins in */
 };
 
 /* ---- settings ---- */
@@ -48,7 +63,10 @@ config_free (struct config *config)
       free (config->settings[i].value);
     }
   for (size_t i = 0; i < config->file_count; i++)
-    free (config->files[i].path);
+    {
+      free (config->files[i].path);
+      free (config->files[i].real);
+    }
   free (config->settings);
   free (config->files);
   *config = (struct config){ NULL, 0, NULL, 0 };
@@ -98,11 +116,16 @@ add_setting (struct config *config, const struct config_setting *setting)
   added.subject = setting->subject == NULL ? NULL : strdup (setting->subject);
   added.name = strdup (setting->name);
   added.value = strdup (setting->value);
+  if (added.name == NULL || added.value == NULL
+      || (setting->subject != NULL && added.subject == NULL))
+    {
+      free (added.subject);
+      free (added.name);
+      free (added.value);
+      return -1;
+    }
   grown[config->setting_count++] = added;
-  return added.name == NULL || added.value == NULL
-                 || (setting->subject != NULL && added.subject == NULL)
-             ? -1
-             : 0;
+  return 0;
 }
 
 /* ---- mistakes ---- */
@@ -111,20 +134,15 @@ add_setting (struct config *config, const struct config_setting *setting)
 __attribute__ ((__format__ (__printf__, 3, 4))) static int
 complain (struct reading *reading, unsigned line, const char *format, ...)
 {
-  char *what;
+  char what[1024];
   va_list arguments;
-  if (!reading->fine)
+  if (reading->mistake != 0)
     return 0;
-  reading->fine = false;
+  reading->mistake = line;
   va_start (arguments, format);
-  int length = vasprintf (&what, format, arguments);
+  vsnprintf (what, sizeof what, format, arguments);
   va_end (arguments);
-  if (length < 0)
-    error_no_memory (reading->error);
-  else
-    error_set_field (reading->error, FIELD, "%s:%u: %s", reading->path, line, what);
-  if (length >= 0)
-    free (what);
+  error_set_field (reading->error, FIELD, "%s:%u: %s", reading->path, line, what);
   return 0;
 }
 
@@ -144,9 +162,7 @@ keep (struct reading *reading, enum config_kind kind, const char *subject, const
   };
   if (add_setting (reading->config, &setting) == 0)
     return 1;
-  if (reading->fine)
-    error_no_memory (reading->error);
-  reading->fine = false;
+  reading->errnum = ENOMEM;
   return 0;
 }
 
@@ -167,21 +183,21 @@ line_of (const struct reading *reading, enum config_kind kind, const char *subje
 static int
 take_path (struct reading *reading, const char *value)
 {
-  if (value[0] == '\0')
-    return complain (reading, reading->line, "path names no directory");
+  size_t before = reading->config->setting_count;
   for (size_t length; *value != '\0'; value += length + (value[length] == ':'))
     {
       length = strcspn (value, ":");
       char *directory = strndup (value, length);
-      int kept = directory == NULL || length == 0 ? 0
-                 : directory[0] != '/'
-                     ? complain (reading, reading->line,
-                                 "path: the directory \"%s\" is not absolute", directory)
-                     : keep (reading, CONFIG_PATH, NULL, "path", directory);
+      if (directory == NULL)
+        reading->errnum = ENOMEM;
+      else if (length > 0 && directory[0] != '/')
+        complain (reading, reading->line, "path: the directory \"%s\" is not absolute", directory);
+      else if (length > 0)
+        keep (reading, CONFIG_PATH, NULL, "path", directory);
       free (directory);
-      if (kept == 0 && length > 0)
-        return 0;
     }
+  if (reading->config->setting_count == before)
+    return complain (reading, reading->line, "path names no directory");
   return 1;
 }
 
@@ -211,32 +227,9 @@ take_general (struct reading *reading, const char *name, const char *value)
 }
 
 static int
-take_option (struct reading *reading, const char *schema, const char *name, const char *value)
-{
-  if (!connector_schema_is_valid (schema, strlen (schema)))
-    return complain (reading, reading->line,
-                     "[schema %s]: this is not a schema: a schema is made of lower-case letters, "
-                     "digits, \"+\", \"-\" and \".\", a letter first",
-                     schema);
-  return keep (reading, CONFIG_OPTION, schema, name, value);
-}
-
-/* A name that can stand for a hop: what would make it something else is not in it.  */
-static bool
-is_alias (const char *name)
-{
-  return name[0] != '\0' && name[0] != '-' && strpbrk (name, ":,?/@% \t") == NULL;
-}
-
-static int
 take_alias (struct reading *reading, const char *alias, const char *name, const char *value)
 {
   unsigned before = line_of (reading, CONFIG_ALIAS, alias);
-  if (!is_alias (alias))
-    return complain (reading, reading->line,
-                     "[host %s]: the name of a host here is one word without \":\", \",\", \"?\", "
-                     "\"/\", \"@\" and \"%%\", and does not begin with \"-\"",
-                     alias);
   if (strcmp (name, "url") != 0)
     return complain (reading, reading->line, "[host %s] has no setting \"%s\"; it has url", alias,
                      name);
@@ -246,6 +239,13 @@ take_alias (struct reading *reading, const char *alias, const char *name, const 
     return complain (reading, reading->line, "the url of the host %s is set already, in line %u",
                      alias, before);
   return keep (reading, CONFIG_ALIAS, alias, "url", value);
+}
+
+/* A name that can stand for a hop: what would make it something else is not in it.  */
+static bool
+is_alias (const char *name)
+{
+  return name[0] != '\0' && name[0] != '-' && strpbrk (name, ":,?/@%" SPACE) == NULL;
 }
 
 /* What stands behind WORD and a space in SECTION; NULL: it begins otherwise.  */
@@ -258,111 +258,221 @@ behind (const char *section, const char *word)
   return section + length + strspn (section + length, " \t");
 }
 
+/* What inih makes of a line.  Its section was looked at when it began.  */
 static int
 take_line (void *context, const char *section, const char *name, const char *value)
 {
   struct reading *reading = context;
   const char *subject;
-  if (strcmp (section, "longreach") == 0)
-    return take_general (reading, name, value);
-  if ((subject = behind (section, "schema")) != NULL)
-    return take_option (reading, subject, name, value);
-  if ((subject = behind (section, "host")) != NULL)
-    return take_alias (reading, subject, name, value);
+  if (reading->mistake != 0)
+    return 0;
   if (section[0] == '\0')
     return complain (reading, reading->line,
                      "\"%s\" stands before any section; sections are [longreach], [schema NAME] "
                      "and [host NAME]",
                      name);
-  return complain (reading, reading->line,
-                   "there is no section [%s]; sections are [longreach], [schema NAME] and [host "
-                   "NAME]",
-                   section);
+  if ((subject = behind (section, "schema")) != NULL)
+    return keep (reading, CONFIG_OPTION, subject, name, value);
+  if ((subject = behind (section, "host")) != NULL)
+    return take_alias (reading, subject, name, value);
+  return take_general (reading, name, value);
 }
 
-/* ---- files ---- */
+/* ---- on the way to inih ---- */
 
-/* inih cuts what is too long for it, and says nothing.  */
 static void
-check_lengths (struct reading *reading, const char *line, size_t room)
+check_section (struct reading *reading)
 {
-  size_t length = strlen (line);
-  const char *start = line + strspn (line, " \t");
-  if (length + 1 >= room && line[length - 1] != '\n')
-    complain (reading, reading->line, "the line is longer than %zu characters", room - 2);
-  else if (start[0] == '[' && strcspn (start + 1, "]") > SECTION_MAX)
+  const char *schema = behind (reading->section, "schema");
+  const char *alias = behind (reading->section, "host");
+  if (schema != NULL && !connector_schema_is_valid (schema, strlen (schema)))
+    complain (reading, reading->line,
+              "[schema %s]: this is not a schema: a schema is made of lower-case letters, digits, "
+              "\"+\", \"-\" and \".\", a letter first",
+              schema);
+  else if (alias != NULL && !is_alias (alias))
+    complain (reading, reading->line,
+              "[host %s]: the name of a host here is one word without \":\", \",\", \"?\", \"/\", "
+              "\"@\" and \"%%\", and does not begin with \"-\"",
+              alias);
+  else if (schema == NULL && alias == NULL && strcmp (reading->section, "longreach") != 0)
+    complain (reading, reading->line,
+              "there is no section [%s]; sections are [longreach], [schema NAME] and [host NAME]",
+              reading->section);
+}
+
+static void
+end_section (struct reading *reading)
+{
+  const char *alias = behind (reading->section, "host");
+  if (alias != NULL && line_of (reading, CONFIG_ALIAS, alias) == 0)
+    complain (reading, reading->heading, "[host %s] has no url", alias);
+}
+
+/* LINE begins with "[".  What is not closed is inih's to refuse.  */
+static void
+begin_section (struct reading *reading, const char *line)
+{
+  size_t length = strcspn (line + 1, "]");
+  if (line[length + 1] == '\0')
+    return;
+  end_section (reading);
+  const char *rest = line + 1 + length + 1;
+  rest += strspn (rest, SPACE);
+  if (length > SECTION_MAX)
     complain (reading, reading->line, "the name of the section is longer than %d characters",
               SECTION_MAX);
-  else if (strchr ("[;#", start[0]) == NULL && strcspn (start, "=:") < strlen (start)
-           && strcspn (start, " \t=:") > NAME_MAX_SIZE)
+  else if (*rest != '\0' && strchr (";#", *rest) == NULL)
+    complain (reading, reading->line, "there is something behind the section's \"]\"");
+  else
+    {
+      snprintf (reading->section, sizeof reading->section, "%.*s", (int) length, line + 1);
+      reading->heading = reading->line;
+      check_section (reading);
+    }
+}
+
+/* LINE, which is no comment, goes to where there is ROOM.  */
+static void
+check_line (struct reading *reading, const char *line, size_t room)
+{
+  size_t length = strlen (line);
+  if (length + 1 >= room + (line[length == 0 ? 0 : length - 1] == '\n'))
+    complain (reading, reading->line, "the line is longer than %zu characters", room - 2);
+  else if (line[0] == '[')
+    begin_section (reading, line);
+  else if (strcspn (line, "=:") < length && strcspn (line, SPACE "=:") > SETTING_MAX)
     complain (reading, reading->line, "the name of the setting is longer than %d characters",
-              NAME_MAX_SIZE);
+              SETTING_MAX);
 }
 
 static char *
 read_line (char *buffer, int size, void *context)
 {
+  static const char mark[] = "\xef\xbb\xbf"; /* with which some editors begin a file */
   struct reading *reading = context;
-  if (fgets (buffer, size, reading->stream) == NULL)
-    return NULL;
+  errno = 0;
+  ssize_t length = getline (&reading->text, &reading->room, reading->stream);
+  if (length < 0)
+    {
+      reading->errnum = errno;
+      return NULL;
+    }
   reading->line++;
-  check_lengths (reading, buffer, (size_t) size);
+  const char *line = reading->text;
+  if (strlen (line) < (size_t) length)
+    complain (reading, reading->line, "there is a NUL byte in the line");
+  if (reading->line == 1 && strncmp (line, mark, strlen (mark)) == 0)
+    line += strlen (mark);
+  line += strspn (line, SPACE);
+  if (strchr (";#", line[0]) != NULL)
+    line = "";
+  check_line (reading, line, (size_t) size);
+  snprintf (buffer, (size_t) size, "%s", line);
   return buffer;
 }
 
+/* ---- files ---- */
+
+/* The mistakes inih has found, and it alone, come to light at the end.  */
 static int
-read_stream (struct config *config, FILE *stream, const char *path, bool system,
+read_lines (struct reading *reading)
+{
+  int line = ini_parse_stream (read_line, reading, take_line, reading);
+  end_section (reading);
+  if (line < 0 || reading->errnum == ENOMEM)
+    return error_no_memory (reading->error);
+  if (line > 0 && (reading->mistake == 0 || (unsigned) line < reading->mistake))
+    {
+      reading->mistake = 0;
+      complain (reading, (unsigned) line, "this is neither a [section] nor NAME = VALUE");
+    }
+  if (reading->mistake != 0)
+    return -1;
+  if (reading->errnum != 0)
+    return error_set_errno (reading->error, LR_ERROR_IO, reading->errnum, "%s: cannot read it: %s",
+                            reading->path, strerror (reading->errnum));
+  return 0;
+}
+
+/* REAL is where PATH leads; it is CONFIG's from here on.  */
+static int
+read_stream (struct config *config, FILE *stream, const char *path, char *real, bool system,
              struct lr_error *error)
 {
-  char problem[256];
   struct config_file *grown = realloc (config->files, (config->file_count + 1) * sizeof *grown);
-  if (grown == NULL)
-    return error_no_memory (error);
-  config->files = grown;
-  grown[config->file_count] = (struct config_file){ strdup (path), system };
-  struct reading reading = { .config = config,
-                             .error = error,
-                             .fine = true,
-                             .stream = stream,
-                             .path = path,
-                             .file = config->file_count++ };
-  if (grown[reading.file].path == NULL)
-    return error_no_memory (error);
-  if (!trust_check (path, problem, sizeof problem))
-    return error_set_field (error, FIELD, "%s: it is not read, because %s", path, problem);
-  int line = ini_parse_stream (read_line, &reading, take_line, &reading);
-  if (line > 0 && reading.fine)
-    complain (&reading, (unsigned) line, "this is neither a [section] nor NAME = VALUE");
-  else if (line < 0 && reading.fine)
-    return error_no_memory (error);
-  if (reading.fine && ferror (stream))
-    return error_set_errno (error, LR_ERROR_IO, errno, "%s: cannot read it: %s", path,
-                            strerror (errno));
-  return reading.fine ? 0 : -1;
+  char *copy = grown == NULL ? NULL : strdup (path);
+  if (grown != NULL)
+    config->files = grown;
+  if (copy == NULL)
+    {
+      free (real);
+      return error_no_memory (error);
+    }
+  grown[config->file_count] = (struct config_file){ copy, real, system };
+  struct reading reading = {
+    .config = config, .error = error, .stream = stream, .path = path, .file = config->file_count++
+  };
+  int status = read_lines (&reading);
+  free (reading.text);
+  return status;
 }
 
 static bool
-was_read (const struct config *config, const char *path)
+was_read (const struct config *config, const char *real)
 {
   for (size_t i = 0; i < config->file_count; i++)
-    if (strcmp (config->files[i].path, path) == 0)
+    if (strcmp (config->files[i].real, real) == 0)
       return true;
   return false;
 }
 
-static int
-read_file (struct config *config, const char *path, bool system, bool must_exist,
-           struct lr_error *error)
+/* Open REAL, where PATH leads.  */
+static FILE *
+open_file (const char *path, const char *real, struct lr_error *error)
 {
-  if (was_read (config, path))
-    return 0;
-  FILE *stream = fopen (path, "re");
-  if (stream == NULL && (errno == ENOENT || errno == ENOTDIR) && !must_exist)
-    return 0;
+  struct stat info;
+  int fd = open (real, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  FILE *stream = fd < 0 ? NULL : fdopen (fd, "r");
+  if (stream == NULL || fstat (fd, &info) != 0)
+    error_set_errno (error, LR_ERROR_IO, errno, "%s: cannot open it: %s", path, strerror (errno));
+  else if (!S_ISREG (info.st_mode))
+    error_set_field (error, FIELD, "%s: it is not a file", path);
+  else if (info.st_size > FILE_MAX)
+    error_set_field (error, FIELD, "%s: it is larger than %d bytes", path, FILE_MAX);
+  else
+    return stream;
+  if (stream != NULL)
+    fclose (stream);
+  else if (fd >= 0)
+    close (fd);
+  return NULL;
+}
+
+/* Whether there is a file at PATH, as far as this process can see: what lies in directories that it
+   may not search, as in the home of who started it as another user, is not meant for it.  */
+static bool
+is_there (const char *path)
+{
+  struct stat info;
+  return stat (path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
+}
+
+static int
+read_file (struct config *config, const char *path, bool system, struct lr_error *error)
+{
+  char problem[TRUST_PROBLEM_SIZE];
+  char *real = trust_resolve (path, problem, sizeof problem);
+  if (real == NULL)
+    return error_set_field (error, FIELD, "%s: it is not read, because %s", path, problem);
+  FILE *stream = was_read (config, real) ? NULL : open_file (path, real, error);
   if (stream == NULL)
-    return error_set_errno (error, LR_ERROR_IO, errno, "%s: cannot open it: %s", path,
-                            strerror (errno));
-  int status = read_stream (config, stream, path, system, error);
+    {
+      int status = was_read (config, real) ? 0 : -1;
+      free (real);
+      return status;
+    }
+  int status = read_stream (config, stream, path, real, system, error);
   fclose (stream);
   return status;
 }
@@ -377,7 +487,7 @@ read_directory (struct config *config, const char *directory, size_t length, boo
     return 0;
   if (asprintf (&path, "%.*s/" FILE_NAME, (int) length, directory) < 0)
     return error_no_memory (error);
-  int status = read_file (config, path, system, false, error);
+  int status = is_there (path) ? read_file (config, path, system, error) : 0;
   free (path);
   return status;
 }
@@ -418,7 +528,7 @@ config_load (struct config *config, const char *path, struct lr_error *error)
 {
   *config = (struct config){ NULL, 0, NULL, 0 };
   if (path != NULL)
-    return read_file (config, path, false, true, error);
+    return read_file (config, path, false, error);
   if (!trust_is_set_id () && read_user_file (config, error) != 0)
     return -1;
   return read_system_files (config, error);
@@ -454,6 +564,20 @@ expand_alias (const struct config *config, const struct config_setting *setting,
   return status;
 }
 
+/* NAME is "user@" and an alias: neither the host that the alias stands for nor one of that name is
+   what can be guessed.  */
+static int
+refuse_user (const struct config *config, const struct config_setting *alias, const char *name,
+             struct lr_error *error)
+{
+  const struct config_setting *schema = config_find (config, CONFIG_DEFAULT_SCHEMA, NULL);
+  return error_set_field (error, "url",
+                          "%s: %s is a name of %s:%u: its url says which user; write %s alone, or "
+                          "%s:%s for another host of that name",
+                          name, alias->subject, config->files[alias->file].path, alias->line,
+                          alias->subject, schema == NULL ? "SCHEMA" : schema->value, name);
+}
+
 static int
 expand_hop (const struct config *config, const char *hop, FILE *stream, unsigned depth,
             struct lr_error *error)
@@ -469,10 +593,15 @@ expand_hop (const struct config *config, const char *hop, FILE *stream, unsigned
   char *name = strndup (hop, length);
   if (name == NULL)
     return error_no_memory (error);
-  const struct config_setting *alias = config_find (config, CONFIG_ALIAS, name);
+  const char *at = strrchr (name, '@');
+  const struct config_setting *alias =
+      config_find (config, CONFIG_ALIAS, at == NULL ? name : at + 1);
+  int status = alias == NULL ? 0
+               : at != NULL  ? refuse_user (config, alias, name, error)
+                             : expand_alias (config, alias, hop + length, stream, depth, error);
   free (name);
   if (alias != NULL)
-    return expand_alias (config, alias, hop + length, stream, depth, error);
+    return status;
   if (schema != NULL)
     fprintf (stream, "%s:", schema->value);
   fputs (hop, stream);

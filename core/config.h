@@ -33,6 +33,7 @@ struct config_setting
 struct config_file
 {
   char *path; /* owned */
+  char *real; /* owned: where its links lead */
   bool system;
 };
 
@@ -56,7 +57,8 @@ const struct config_setting *config_find (const struct config *config, enum conf
                                           const char *subject);
 
 /* Make URL one in which every hop has a schema: aliases become what they stand for, other bare
-   names get the default schema.  In memory the caller frees.  Errors: INVALID_VALUE (`url`).  */
+   names get the default schema.  In memory the caller frees.  Errors: INVALID_VALUE (`url`): an
+   alias stands for itself, or a user is given beside one.  */
 int config_expand (const struct config *config, const char *url, char **result,
                    struct lr_error *error);
 

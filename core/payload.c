@@ -53,7 +53,7 @@ path_of (const char *machine)
 bool
 payload_is_trusted (const char *machine, char *problem, size_t size)
 {
-  char *path = path_of (machine), why[256];
+  char *path = path_of (machine), why[TRUST_PROBLEM_SIZE];
   bool trusted = path != NULL && trust_check (path, why, sizeof why);
   if (!trusted)
     snprintf (problem, size, "%s: it is not used, because %s", path == NULL ? "" : path,

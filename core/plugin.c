@@ -254,15 +254,15 @@ refuse_duplicates (const char *file, const struct plugin_notes *notes, struct lr
 }
 
 int
-plugin_load (const struct lr_plugin **result, const char *file, const struct plugin_notes *notes,
-             struct lr_error *error)
+plugin_load (const struct lr_plugin **result, const char *file, const char *real,
+             const struct plugin_notes *notes, struct lr_error *error)
 {
   if (connector_check_abi (notes->abi, file, error) != 0)
     return -1;
   if (refuse_duplicates (file, notes, error) != 0)
     return -1;
   /* Never closed again: its code may be on some stack.  */
-  void *handle = dlopen (file, RTLD_NOW | RTLD_LOCAL);
+  void *handle = dlopen (real, RTLD_NOW | RTLD_LOCAL);
   if (handle == NULL)
     return error_set (error, LR_ERROR_PLUGIN, "cannot load %s", dlerror ());
   const struct lr_plugin *plugin = dlsym (handle, "lr_plugin");

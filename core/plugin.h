@@ -30,8 +30,9 @@ struct plugin_notes
 int plugin_read_notes (struct plugin_notes *notes, const char *file, struct lr_error *error);
 void plugin_notes_free (struct plugin_notes *notes);
 
-/* Load FILE, whose notes are NOTES, for ever; its table in *RESULT.  Errors: PLUGIN.  */
-int plugin_load (const struct lr_plugin **result, const char *file,
+/* Load FILE, whose real path is REAL and whose notes are NOTES, for ever; its table in *RESULT.
+   Errors: PLUGIN.  */
+int plugin_load (const struct lr_plugin **result, const char *file, const char *real,
                  const struct plugin_notes *notes, struct lr_error *error);
 
 #endif

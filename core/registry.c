@@ -242,6 +242,7 @@ registry_read (lr_registry *registry, const struct config **config, struct searc
 struct candidate
 {
   const char *file;
+  const char *real; /* where it leads; NULL with a problem */
   const struct search_directory *directory;
   const struct plugin_notes *notes;
   const struct lr_error *problem; /* the notes can't be read; NULL: they can */
@@ -258,13 +259,18 @@ looks_like_plugin (const char *name)
   return length > 3 && strcmp (name + length - 3, ".so") == 0;
 }
 
-static int
-check_trust (const char *file, struct lr_error *problem)
+/* The real path of FILE, if it and the directory it was found in are trusted: to be freed.  */
+static char *
+resolve_file (const struct search_directory *directory, const char *file, struct lr_error *problem)
 {
-  char why[256];
-  if (trust_check (file, why, sizeof why))
-    return 0;
-  return error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because %s", file, why);
+  char why[TRUST_PROBLEM_SIZE];
+  char *real = NULL;
+  if (!trust_check (directory->path, why, sizeof why))
+    error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because of its directory: %s", file,
+               why);
+  else if ((real = trust_resolve (file, why, sizeof why)) == NULL)
+    error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because %s", file, why);
+  return real;
 }
 
 /* Show one file.  What is no plugin, and does not look like one, is passed over.  */
@@ -272,7 +278,7 @@ static bool
 visit_file (const struct search_directory *directory, const char *name, visit_candidate *visit,
             void *context)
 {
-  char *file;
+  char *file, *real = NULL;
   struct stat info;
   struct plugin_notes notes;
   struct lr_error problem;
@@ -281,14 +287,14 @@ visit_file (const struct search_directory *directory, const char *name, visit_ca
     return true;
   if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
     {
-      int failed = plugin_read_notes (&notes, file, &problem);
-      if (failed == 0)
-        failed = check_trust (file, &problem);
-      if (failed == 0 || notes.is_plugin || looks_like_plugin (name))
-        go_on = visit (
-            context, &(struct candidate){ file, directory, &notes, failed != 0 ? &problem : NULL });
+      if (plugin_read_notes (&notes, file, &problem) == 0)
+        real = resolve_file (directory, file, &problem);
+      if (real != NULL || notes.is_plugin || looks_like_plugin (name))
+        go_on = visit (context, &(struct candidate){ file, real, directory, &notes,
+                                                     real == NULL ? &problem : NULL });
       plugin_notes_free (&notes);
     }
+  free (real);
   free (file);
   return go_on;
 }
@@ -302,7 +308,7 @@ visit_unreadable (const struct search_directory *directory, int errnum, visit_ca
   struct lr_error problem;
   error_set (&problem, LR_ERROR_PLUGIN, "%s: cannot read it: %s", directory->path,
              strerror (errnum));
-  return visit (context, &(struct candidate){ directory->path, directory, &none, &problem });
+  return visit (context, &(struct candidate){ directory->path, NULL, directory, &none, &problem });
 }
 
 /* Show each plugin of the search path, in its order.  -1 without memory.  */
@@ -371,7 +377,7 @@ static void
 load_candidate (struct search *search, const struct candidate *candidate)
 {
   const struct lr_plugin *plugin;
-  if (plugin_load (&plugin, candidate->file, candidate->notes, search->error) != 0)
+  if (plugin_load (&plugin, candidate->file, candidate->real, candidate->notes, search->error) != 0)
     return;
   for (const struct lr_connector *const *table = plugin->connectors; *table != NULL; table++)
     if (strcmp ((*table)->schema, search->schema) == 0)
@@ -508,6 +514,17 @@ add_defaults (const struct config *config, struct lr_hop *hop, struct lr_error *
   return 0;
 }
 
+/* Say in ERROR, which is about EXPANDED, where that comes from.  */
+static void
+explain_expansion (struct lr_error *error, const char *url, const char *expanded)
+{
+  struct lr_error told = *error;
+  error_set (error, (enum lr_error_kind) told.kind, "%s; by longreach.conf, %s is %s", told.message,
+             url, expanded);
+  memcpy (told.message, error->message, sizeof told.message);
+  *error = told;
+}
+
 int
 registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                        const char *const *options, struct lr_error *error)
@@ -524,6 +541,8 @@ registry_parse_target (lr_registry *registry, struct target *target, const char 
   if (status != 0)
     return -1;
   status = target_parse (target, expanded, options, find_table, registry, error);
+  if (status != 0 && strcmp (expanded, url) != 0)
+    explain_expansion (error, url, expanded);
   for (size_t i = 0; status == 0 && i < target->count; i++)
     {
       status = add_defaults (config, &target->hops[i], error);

@@ -34,8 +34,9 @@ find_library_owner (void)
 {
   Dl_info library;
   struct stat info;
+  /* A relative name would mean another file for each place a program is started in.  */
   if (dladdr (&owner_is_known, &library) != 0 && library.dli_fname != NULL
-      && stat (library.dli_fname, &info) == 0)
+      && library.dli_fname[0] == '/' && stat (library.dli_fname, &info) == 0)
     library_owner = info.st_uid;
 }
 
@@ -53,16 +54,18 @@ is_private_group (gid_t gid, uid_t uid)
   struct passwd user, *found_user = NULL;
   struct group group, *found_group = NULL;
   char *user_texts = malloc (ENTRY_SIZE), *group_texts = malloc (ENTRY_SIZE);
-  bool private =
+  bool is_private =
       user_texts != NULL && group_texts != NULL
       && getpwuid_r (uid, &user, user_texts, ENTRY_SIZE, &found_user) == 0 && found_user != NULL
       && getgrgid_r (gid, &group, group_texts, ENTRY_SIZE, &found_group) == 0 && found_group != NULL
       && user.pw_gid == gid && strcmp (user.pw_name, group.gr_name) == 0;
-  for (char **member = private ? group.gr_mem : NULL; member != NULL && *member != NULL; member++)
-  private = private && strcmp (*member, user.pw_name) == 0;
+  for (char **member = is_private ? group.gr_mem : NULL; member != NULL && *member != NULL;
+       member++)
+    if (strcmp (*member, user.pw_name) != 0)
+      is_private = false;
   free (user_texts);
   free (group_texts);
-  return private;
+  return is_private;
 }
 
 /* ---- what ---- */
@@ -100,12 +103,16 @@ has_access_list (const char *path)
   return getxattr (path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-/* Look at PATH, which is no symbolic link.  SUBJECT is how the problem calls it.  */
+/* Look at PATH, which is no symbolic link.  SUBJECT is how the problem calls it; NULL: it is a
+   directory on the way.  */
 static bool
 check_one (const char *path, const char *subject, char *problem, size_t size)
 {
   struct stat info;
   char name[64];
+  bool on_the_way = subject == NULL;
+  if (on_the_way)
+    subject = path;
   if (lstat (path, &info) != 0)
     {
       snprintf (problem, size, "%s can't be looked at: %s", subject, strerror (errno));
@@ -116,14 +123,14 @@ check_one (const char *path, const char *subject, char *problem, size_t size)
     snprintf (problem, size,
               "%s belongs to %s, who is neither root, nor you, nor the owner of longreach", subject,
               name_of_user (info.st_uid, name, sizeof name));
-  else if (S_ISDIR (info.st_mode) && (mode & S_ISVTX) != 0)
+  else if (on_the_way && (mode & S_ISVTX) != 0)
     return true;
   else if ((mode & S_IWOTH) != 0)
     snprintf (problem, size, "%s can be written by everybody (its mode is %04o)", subject, mode);
   else if ((mode & S_IWGRP) != 0 && has_access_list (path))
     snprintf (problem, size, "%s can be written by those in its access control list", subject);
-  else if ((mode & S_IWGRP) != 0 && info.st_gid != 0
-           && !is_private_group (info.st_gid, info.st_uid))
+  else if ((mode & S_IWGRP) != 0 && !is_private_group (info.st_gid, info.st_uid)
+           && !is_private_group (info.st_gid, 0))
     snprintf (problem, size, "%s can be written by the group %s (its mode is %04o)", subject,
               name_of_group (info.st_gid, name, sizeof name), mode);
   else
@@ -131,22 +138,41 @@ check_one (const char *path, const char *subject, char *problem, size_t size)
   return false;
 }
 
-bool
-trust_check (const char *path, char *problem, size_t size)
+char *
+trust_resolve (const char *path, char *problem, size_t size)
 {
   char *real = realpath (path, NULL);
   if (real == NULL)
     {
       snprintf (problem, size, "it can't be looked at: %s", strerror (errno));
-      return false;
+      return NULL;
     }
   /* From the file up to the root.  */
   bool trusted = check_one (real, strcmp (real, path) == 0 ? "it" : real, problem, size);
-  for (char *slash; trusted && (slash = strrchr (real, '/')) != NULL && slash[1] != '\0';)
+  size_t length = strlen (real);
+  char *directory = strdup (real);
+  if (directory == NULL)
+    snprintf (problem, size, "there is no memory to look at it");
+  trusted = trusted && directory != NULL;
+  while (trusted && length > 1)
     {
-      slash[slash == real] = '\0';
-      trusted = check_one (real, real, problem, size);
+      while (directory[length - 1] != '/')
+        length--;
+      length -= length > 1;
+      directory[length] = '\0';
+      trusted = check_one (directory, NULL, problem, size);
     }
+  free (directory);
+  if (trusted)
+    return real;
   free (real);
-  return trusted;
+  return NULL;
+}
+
+bool
+trust_check (const char *path, char *problem, size_t size)
+{
+  char *real = trust_resolve (path, problem, size);
+  free (real);
+  return real != NULL;
 }

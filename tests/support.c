@@ -19,6 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What whoever runs the tests has configured is nothing to them.  */
+__attribute__ ((__constructor__)) static void
+forget_configuration (void)
+{
+  setenv ("XDG_CONFIG_HOME", "/nonexistent", 1);
+  setenv ("XDG_CONFIG_DIRS", "/nonexistent", 1);
+}
+
 static char directory[64];
 
 const char *

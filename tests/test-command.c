@@ -1540,6 +1540,83 @@ Test (command, plugins_are_looked_for_where_the_options_and_the_environment_say)
            "local:web1");
 }
 
+/* ---- configuration ---- */
+
+/* The user's file of this test.  */
+static void
+configure (const char *text)
+{
+  mkdir ("config", 0755);
+  mkdir ("config/longreach", 0755);
+  write_text ("config/longreach/longreach.conf", text);
+  setenv ("XDG_CONFIG_HOME", path_in ("config"), 1);
+}
+
+Test (command, a_bare_name_is_what_the_configuration_makes_of_it)
+{
+  LONGREACH (2, "", "longreach: \"web1\" has no schema: write SCHEMA:web1\n", "hostname", "web1");
+  configure ("[longreach]\ndefault_schema = local\n[host db]\nurl = local:machine\n");
+  LONGREACH (0, "web1\n", "", "hostname", "web1");
+  LONGREACH (0, "machine\n", "", "hostname", "db");
+  LONGREACH (7, "", "", "run", "db", "--", "sh", "-c", "exit 7");
+  LONGREACH (0, "hi\n", "", "run", "web1", "echo", "hi");
+  write_text ("file", "content");
+  LONGREACH (0, "", "", "put", "db", "file", "copy");
+  LONGREACH (0, "content", "", "get", "db", "copy", "-");
+}
+
+Test (command, config_lists_settings_and_where_they_are)
+{
+  configure ("[longreach]\ndefault_schema = local\npath = /opt/a:/opt/b\n"
+             "[schema local]\nprotocol = plain\n[host db]\nurl = local:machine\n");
+  mkdir ("system", 0755);
+  mkdir ("system/longreach", 0755);
+  write_text ("system/longreach/longreach.conf", "[longreach]\ndefault_schema = ssh\n");
+  setenv ("XDG_CONFIG_DIRS", path_in ("system"), 1);
+  LONGREACH (0,
+             "path = /*/program\n"
+             "    program\n"
+             "LONGREACH_PLUGIN_PATH = *\n"
+             "    environment\n*"
+             "[longreach] default_schema = local\n"
+             "    user, */config/longreach/longreach.conf:2\n"
+             "[longreach] path = /opt/a\n"
+             "    user, */config/longreach/longreach.conf:3\n"
+             "[longreach] path = /opt/b\n"
+             "    user, */config/longreach/longreach.conf:3\n"
+             "[schema local] protocol = plain\n"
+             "    user, */config/longreach/longreach.conf:5\n"
+             "[host db] url = local:machine\n"
+             "    user, */config/longreach/longreach.conf:7\n"
+             "[longreach] default_schema = ssh\n"
+             "    system, */system/longreach/longreach.conf:2; overridden\n"
+             "*path = /*/longreach/plugins\n"
+             "    installed\n",
+             "", "config", "--plugin-dir=program");
+  LONGREACH (0,
+             "{\"settings\":[{\"section\":null,\"name\":\"LONGREACH_PLUGIN_PATH\",\"value\":\"*\","
+             "\"source\":\"environment\",\"file\":null,\"overridden\":false},*"
+             "{\"section\":\"longreach\",\"name\":\"default_schema\",\"value\":\"ssh\","
+             "\"source\":\"system\",\"file\":\"/*/system/longreach/longreach.conf\",\"line\":2,"
+             "\"overridden\":true}*]}\n",
+             "", "config", "--json");
+  LONGREACH (2, "", "*so x is one too many\n", "config", "x");
+}
+
+Test (command, a_mistake_in_the_configuration_is_told_by_whatever_needs_it)
+{
+  configure ("[longreach]\ndefault_scheme = local\n");
+#define MISTAKE                                                                                    \
+  "longreach: /*/config/longreach/longreach.conf:2: [longreach] has no setting "                   \
+  "\"default_scheme\"; it has path and default_schema\n"
+  LONGREACH (2, "", MISTAKE, "config");
+  LONGREACH (2, "", MISTAKE, "plugins");
+  LONGREACH (2, "", MISTAKE, "hostname", "local:");
+  LONGREACH (255, "", MISTAKE, "run", "local:", "true");
+  LONGREACH (0, "longreach *", "", "--version");
+  LONGREACH (0, "Usage: *", "", "config", "--help");
+}
+
 /* ---- completion for bash ---- */
 
 /* Completes the command line $2 as bash would, by the file $1, and prints each reply in brackets,

@@ -1,0 +1,386 @@
+/* What is refused because somebody else could have written it: plugins, configuration files, and
+   dispatchers, by what holds for the file, its directory, and the directories on the way.  */
+
+#include "tests/support.h"
+
+#include <longreach/connector.h>
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof (array) / sizeof (array)[0])
+
+static void
+set_up (void)
+{
+  make_directory ();
+  unsetenv ("LONGREACH_PLUGIN_PATH");
+}
+
+TestSuite (trust, .init = set_up, .fini = remove_directory, .timeout = 120);
+
+/* ---- what can be refused ---- */
+
+static void
+pass_on (const lr_hop *hop, const lr_command *inner, lr_command *out)
+{
+  (void) hop;
+  lr_command_append (out, inner);
+}
+
+/* One that starts the installed dispatcher, and one that sends the portable one.  */
+LR_CONNECTOR (same, "same", "this system", .target_form = LR_TARGET_NONE, .flags = LR_SAME_SYSTEM,
+              .wrap = pass_on);
+LR_CONNECTOR (other, "other", "another one", .target_form = LR_TARGET_NONE, .wrap = pass_on);
+
+static void
+make_plugin (const char *file)
+{
+  compile_plugin ("CC",
+                  "#include <longreach/connector.h>\n"
+                  "static void wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)\n"
+                  "{ (void) hop; lr_command_append (out, inner); }\n"
+                  "LR_CONNECTOR (x, \"x\", \"x\", .target_form = LR_TARGET_NAME, .wrap = wrap);\n"
+                  "LR_PLUGIN (\"1\", &x);\n",
+                  file, false);
+}
+
+static void
+make_config (const char *file)
+{
+  static const char text[] = "[longreach]\ndefault_schema = x\n";
+  write_file (file, text, strlen (text), 0644);
+}
+
+static void
+make_dispatcher (const char *file)
+{
+  static const char text[] = "#!/bin/sh\nexit 5\n";
+  write_file (file, text, strlen (text), 0755);
+}
+
+static int
+use_plugin (lr_registry *registry, const char *file, struct lr_error *error)
+{
+  char directory[700];
+  snprintf (directory, sizeof directory, "%s", file);
+  *strrchr (directory, '/') = '\0';
+  cr_assert_eq (lr_registry_add_directory (registry, directory, NULL), 0);
+  return lr_registry_load (registry, "x", error);
+}
+
+static int
+use_config (lr_registry *registry, const char *file, struct lr_error *error)
+{
+  struct lr_setting_list *list;
+  cr_assert_eq (lr_registry_set_config (registry, file, NULL), 0);
+  int status = lr_registry_settings (registry, &list, error);
+  lr_free (list);
+  return status;
+}
+
+/* Whether it is started, which is all that this one can be, or else why not.  */
+static int
+open_with (lr_registry *registry, const char *url, const char *directory, struct lr_error *error)
+{
+  lr_connection *connection;
+  struct lr_open_args args = LR_OPEN_ARGS (.url = url);
+  setenv ("LONGREACH_DISPATCHER_DIR", directory, 1);
+  cr_assert_eq (lr_open (registry, &args, &connection, error), -1);
+  return strstr (error->message, "it is not used") == NULL ? 0 : -1;
+}
+
+static int
+use_dispatcher (lr_registry *registry, const char *file, struct lr_error *error)
+{
+  char directory[700];
+  snprintf (directory, sizeof directory, "%s", file);
+  *strrchr (directory, '/') = '\0';
+  return open_with (registry, "same:", directory, error);
+}
+
+static int
+use_portable (lr_registry *registry, const char *file, struct lr_error *error)
+{
+  char directory[700];
+  snprintf (directory, sizeof directory, "%s", file);
+  for (int i = 0; i < 3; i++)
+    *strrchr (directory, '/') = '\0';
+  return open_with (registry, "other:", directory, error);
+}
+
+static const struct kind
+{
+  const char *name;
+  void (*make) (const char *file);
+  int (*use) (lr_registry *registry, const char *file, struct lr_error *error);
+  enum lr_error_kind error;
+  const char *refusal;      /* what is said behind the file's name */
+  const char *of_directory; /* the same where it is because of the directory */
+  bool is_searched;         /* its directory is, so that a sticky bit doesn't help */
+} kinds[] = {
+  { "plugin", make_plugin, use_plugin, LR_ERROR_PLUGIN, ": it is not used, because ",
+    ": it is not used, because of its directory: it", true },
+  { "config", make_config, use_config, LR_ERROR_INVALID_VALUE, ": it is not read, because ", NULL,
+    false },
+  { "dispatcher", make_dispatcher, use_dispatcher, LR_ERROR_IO, ": it is not used, because ", NULL,
+    false },
+  { "portable", make_dispatcher, use_portable, LR_ERROR_IO, ": it is not used, because ", NULL,
+    false },
+};
+
+/* ---- where they are ----
+
+   TOP/way/there/FILE; for the portable one the last two are what its place is called.  FILE may be
+   a link to TOP/target/real.  */
+
+enum part
+{
+  FILE_ITSELF,
+  DIRECTORY,
+  ON_THE_WAY,
+  TARGET,
+  TARGET_DIRECTORY,
+  NOTHING,
+};
+
+struct place
+{
+  char way[512], directory[600], file[700];
+};
+
+static struct place
+make_place (const struct kind *kind, bool linked)
+{
+  struct place place;
+  struct utsname machine;
+  bool portable = strcmp (kind->name, "portable") == 0;
+  cr_assert_eq (uname (&machine), 0);
+  snprintf (place.way, sizeof place.way, "%s/%s", path_in (kind->name),
+            portable ? "portable" : "way");
+  snprintf (place.directory, sizeof place.directory, "%s/%s%s", place.way,
+            portable ? "linux-" : "there", portable ? machine.machine : "");
+  snprintf (place.file, sizeof place.file, "%s/%s", place.directory,
+            kind->make == make_dispatcher ? "longreach-dispatcher" : "file.so");
+  cr_assert_eq (mkdir (path_in (kind->name), 0755), 0);
+  cr_assert_eq (mkdir (path_in ("target"), 0755), 0);
+  cr_assert_eq (mkdir (place.way, 0755), 0);
+  cr_assert_eq (mkdir (place.directory, 0755), 0);
+  kind->make (linked ? path_in ("target/real") : place.file);
+  if (linked)
+    cr_assert_eq (symlink (path_in ("target/real"), place.file), 0);
+  return place;
+}
+
+static const char *
+path_of (const struct place *place, enum part part)
+{
+  switch (part)
+    {
+    case FILE_ITSELF:
+      return place->file;
+    case DIRECTORY:
+      return place->directory;
+    case ON_THE_WAY:
+      return place->way;
+    case TARGET:
+      return path_in ("target/real");
+    default:
+      return path_in ("target");
+    }
+}
+
+/* Expect that KIND's file is used, or refused with CLAUSE, which is said of PART.  */
+static void
+expect_use (const struct kind *kind, const struct place *place, enum part part, const char *clause,
+            const char *what)
+{
+  struct lr_error error;
+  char expected[1600];
+  lr_registry *registry = lr_registry_new ();
+  cr_assert_eq (lr_registry_add_connector (registry, &same, NULL), 0);
+  cr_assert_eq (lr_registry_add_connector (registry, &other, NULL), 0);
+  int status = kind->use (registry, place->file, &error);
+  lr_registry_free (registry);
+  if (clause == NULL)
+    {
+      cr_expect_eq (status, 0, "%s, %s: %s", kind->name, what, error.message);
+      return;
+    }
+  if (kind->of_directory != NULL && part == DIRECTORY)
+    snprintf (expected, sizeof expected, "%s%s%s", place->file, kind->of_directory, clause);
+  else
+    snprintf (expected, sizeof expected, "%s%s%s%s%s", place->file, kind->refusal,
+              kind->is_searched && part == ON_THE_WAY ? "of its directory: " : "",
+              part == FILE_ITSELF ? "it" : path_of (place, part), clause);
+  cr_expect_eq (status, -1, "%s, %s: it is used", kind->name, what);
+  cr_expect_eq (error.kind, kind->error, "%s, %s: %s", kind->name, what,
+                lr_error_kind_name (error.kind));
+  cr_expect_str_eq (error.message, expected, "%s, %s\nsays  %s\nnot   %s", kind->name, what,
+                    error.message, expected);
+}
+
+/* ---- the table ---- */
+
+/* A user and a group that are nobody's here, by number, and so without a name.  */
+#define STRANGER 61234
+
+static const struct
+{
+  const char *what;
+  enum part part;
+  unsigned mode;
+  uid_t owner;
+  gid_t group;
+  const char *clause; /* NULL: it is used */
+} rows[] = {
+  { "as it should be", NOTHING, 0755, 0, 0, NULL },
+  { "a private file", FILE_ITSELF, 0700, 0, 0, NULL },
+  { "a file of another's group, which can't write it", FILE_ITSELF, 0755, 0, STRANGER, NULL },
+  { "a file for everybody", FILE_ITSELF, 0757, 0, 0,
+    " can be written by everybody (its mode is 0757)" },
+  { "a file for a group", FILE_ITSELF, 0775, 0, STRANGER,
+    " can be written by the group 61234 (its mode is 0775)" },
+  { "a file for root's group", FILE_ITSELF, 0775, 0, 0, NULL },
+  { "another's file", FILE_ITSELF, 0755, STRANGER, 0,
+    " belongs to 61234, who is neither root, nor you, nor the owner of longreach" },
+  { "a directory for everybody", DIRECTORY, 0777, 0, 0,
+    " can be written by everybody (its mode is 0777)" },
+  { "a directory for a group", DIRECTORY, 0775, 0, STRANGER,
+    " can be written by the group 61234 (its mode is 0775)" },
+  { "a directory for root's group", DIRECTORY, 0775, 0, 0, NULL },
+  { "another's directory", DIRECTORY, 0755, STRANGER, 0,
+    " belongs to 61234, who is neither root, nor you, nor the owner of longreach" },
+  { "a directory on the way, for everybody", ON_THE_WAY, 0777, 0, 0,
+    " can be written by everybody (its mode is 0777)" },
+  { "a directory on the way, where all may add and none move", ON_THE_WAY, 01777, 0, 0, NULL },
+  { "another's directory on the way", ON_THE_WAY, 01755, STRANGER, 0,
+    " belongs to 61234, who is neither root, nor you, nor the owner of longreach" },
+  { "a link to a file for everybody", TARGET, 0757, 0, 0,
+    " can be written by everybody (its mode is 0757)" },
+  { "a link to another's file", TARGET, 0755, STRANGER, 0,
+    " belongs to 61234, who is neither root, nor you, nor the owner of longreach" },
+  { "a link into a directory for everybody", TARGET_DIRECTORY, 0777, 0, 0,
+    " can be written by everybody (its mode is 0777)" },
+  { "a link to a file that is well", TARGET, 0755, 0, 0, NULL },
+};
+
+Test (trust, what_others_could_have_written_is_refused)
+{
+  need_root ();
+  cr_assert (getpwuid (STRANGER) == NULL && getgrgid (STRANGER) == NULL);
+  for (size_t k = 0; k < COUNT (kinds); k++)
+    for (size_t i = 0; i < COUNT (rows); i++)
+      {
+        struct place place =
+            make_place (&kinds[k], rows[i].part == TARGET || rows[i].part == TARGET_DIRECTORY);
+        const char *path = path_of (&place, rows[i].part);
+        cr_assert_eq (chown (path, rows[i].owner, rows[i].group), 0);
+        cr_assert_eq (chmod (path, rows[i].mode), 0);
+        expect_use (&kinds[k], &place, rows[i].part, rows[i].clause, rows[i].what);
+        remove_directory ();
+        make_directory ();
+      }
+}
+
+Test (trust, in_a_directory_that_is_searched_nobody_else_may_add_either)
+{
+  struct place place = make_place (&kinds[0], false);
+  cr_assert_eq (chmod (place.directory, 01777), 0);
+  expect_use (&kinds[0], &place, DIRECTORY, " can be written by everybody (its mode is 1777)",
+              "a sticky directory");
+  for (size_t k = 1; k < COUNT (kinds); k++)
+    {
+      remove_directory ();
+      make_directory ();
+      place = make_place (&kinds[k], false);
+      cr_assert_eq (chmod (place.directory, 01777), 0);
+      expect_use (&kinds[k], &place, DIRECTORY, NULL, "a sticky directory");
+    }
+}
+
+/* An access control list as the kernel keeps it: owner, user STRANGER, group, mask, others.  */
+static bool
+let_stranger_write (const char *path)
+{
+  static const unsigned char list[] = {
+    2,    0, 0, 0,                         /* version */
+    1,    0, 7, 0, 0xff, 0xff, 0xff, 0xff, /* owner: rwx */
+    2,    0, 6, 0, 0x32, 0xef, 0,    0,    /* 61234: rw- */
+    4,    0, 5, 0, 0xff, 0xff, 0xff, 0xff, /* group: r-x */
+    0x10, 0, 7, 0, 0xff, 0xff, 0xff, 0xff, /* mask: rwx */
+    0x20, 0, 5, 0, 0xff, 0xff, 0xff, 0xff, /* others: r-x */
+  };
+  if (setxattr (path, "system.posix_acl_access", list, sizeof list, 0) == 0)
+    return true;
+  cr_assert_eq (errno, ENOTSUP, "%s", strerror (errno));
+  return false;
+}
+
+Test (trust, an_access_control_list_is_seen_behind_the_mode)
+{
+  for (size_t k = 0; k < COUNT (kinds); k++)
+    {
+      struct place place = make_place (&kinds[k], false);
+      if (!let_stranger_write (place.file))
+        {
+          cr_assert_null (getenv ("CI"), "there are no access control lists here");
+          skip_test ("there are no access control lists here");
+        }
+      expect_use (&kinds[k], &place, FILE_ITSELF,
+                  " can be written by those in its access control list", "a list");
+      remove_directory ();
+      make_directory ();
+    }
+}
+
+/* Even where a good one comes behind it: a broken installation must not look like another one.  */
+Test (trust, nothing_falls_through_to_the_next_plugin)
+{
+  struct lr_error error;
+  struct lr_connector_list *list;
+  char expected[600];
+  cr_assert_eq (mkdir (path_in ("bad"), 0755), 0);
+  cr_assert_eq (mkdir (path_in ("good"), 0755), 0);
+  make_plugin (path_in ("bad/x.so"));
+  make_plugin (path_in ("good/x.so"));
+  cr_assert_eq (chmod (path_in ("bad"), 0777), 0);
+  lr_registry *registry = lr_registry_new ();
+  lr_registry_add_directory (registry, path_in ("bad"), NULL);
+  lr_registry_add_directory (registry, path_in ("good"), NULL);
+  snprintf (expected, sizeof expected,
+            "%s: it is not used, because of its directory: it can be written by everybody (its "
+            "mode is 0777)",
+            path_in ("bad/x.so"));
+  cr_expect_eq (lr_registry_load (registry, "x", &error), -1);
+  cr_expect_str_eq (error.message, expected);
+  cr_assert_eq (lr_registry_list (registry, &list, NULL), 0);
+  cr_expect_str_eq (list->items[0]->schema, "x");
+  cr_expect_str_eq (list->items[0]->problem, expected);
+  cr_expect_str_eq (list->items[1]->shadowed_by, path_in ("bad/x.so"));
+  lr_free (list);
+  lr_registry_free (registry);
+}
+
+/* What the process may do counts, and not who started it: files of the effective user are its
+   own.  */
+Test (trust, what_belongs_to_this_user_is_trusted)
+{
+  need_root ();
+  struct place place = make_place (&kinds[1], false);
+  cr_assert_eq (chown (place.file, ORDINARY_ID, ORDINARY_ID), 0);
+  cr_assert_eq (chown (place.directory, ORDINARY_ID, ORDINARY_ID), 0);
+  cr_assert_eq (seteuid (ORDINARY_ID), 0);
+  expect_use (&kinds[1], &place, NOTHING, NULL, "one's own file");
+  cr_assert_eq (seteuid (0), 0);
+}
