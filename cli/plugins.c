@@ -5,6 +5,7 @@
 #include "cli/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The widths of the columns but the last, which hold words without spaces.  */
@@ -38,8 +39,32 @@ source_name (const struct lr_connector_info *info)
   return lr_source_name ((enum lr_source) info->source);
 }
 
+static bool
+hides (const struct lr_connector_info *info, const struct lr_connector_info *other)
+{
+  return info->schema != NULL && other->schema != NULL && info->file != NULL
+         && other->shadowed_by != NULL && strcmp (other->schema, info->schema) == 0
+         && strcmp (other->shadowed_by, info->file) == 0;
+}
+
+/* Add the files of LIST whose connectors INFO hides.  */
+static void
+add_shadowed (json_t *object, const struct lr_connector_list *list,
+              const struct lr_connector_info *info)
+{
+  const char **files = calloc (list->count + 1, sizeof *files);
+  size_t count = 0;
+  if (files == NULL)
+    out_of_memory ();
+  for (size_t i = 0; i < list->count; i++)
+    if (hides (info, list->items[i]))
+      files[count++] = list->items[i]->file;
+  json_add_texts (object, "shadows", files);
+  free (files);
+}
+
 static json_t *
-describe (const struct lr_connector_info *info)
+json_of (const struct lr_connector_list *list, const struct lr_connector_info *info)
 {
   json_t *object = json_new_object ();
   json_add_text (object, "schema", info->schema);
@@ -50,19 +75,63 @@ describe (const struct lr_connector_info *info)
   json_add_text (object, "file", info->file);
   json_add_text (object, "directory", info->directory);
   json_add_text (object, "shadowed_by", info->shadowed_by);
+  add_shadowed (object, list, info);
   json_add_text (object, "problem", info->problem);
   return object;
 }
 
+static json_t *
+json_of_options (const struct lr_connector_description *description)
+{
+  json_t *options = json_new_array ();
+  for (size_t i = 0; i < description->option_count; i++)
+    {
+      const struct lr_option_info *option = description->options[i];
+      json_t *object = json_new_object ();
+      json_add_text (object, "name", option->name);
+      json_add_text (object, "type", option->type);
+      json_add_text (object, "choices", option->choices);
+      json_add_boolean (object, "repeats", option->repeats != 0);
+      json_add_text (object, "help", option->help);
+      json_append (options, object);
+    }
+  return options;
+}
+
+/* Who carries out an operation, by enum lr_provider.  */
+static const char *const provider_names[] = {
+  [LR_PROVIDER_NONE] = NULL,
+  [LR_PROVIDER_CONNECTOR] = "connector",
+  [LR_PROVIDER_DISPATCHER] = "dispatcher",
+};
+
+static json_t *
+json_of_operations (const struct lr_connector_description *description)
+{
+  json_t *operations = json_new_object ();
+  for (size_t i = 0; i < description->operation_count; i++)
+    json_add_text (operations, description->operations[i]->name,
+                   provider_names[description->operations[i]->provider]);
+  return operations;
+}
+
+/* DESCRIPTION NULL: only the list is wanted.  */
 static void
-print_json (const struct lr_connector_list *list, const char *schema)
+print_json (const struct lr_connector_list *list, const char *schema,
+            const struct lr_connector_description *description)
 {
   json_t *connectors = json_new_array ();
   for (size_t i = 0; i < list->count; i++)
     if (is_wanted (list->items[i], schema))
-      json_append (connectors, describe (list->items[i]));
+      json_append (connectors, json_of (list, list->items[i]));
   json_t *object = json_new_object ();
   json_add (object, "connectors", connectors);
+  if (description != NULL)
+    {
+      json_add_text (object, "url", description->url);
+      json_add (object, "options", json_of_options (description));
+      json_add (object, "operations", json_of_operations (description));
+    }
   json_print (object);
 }
 
@@ -109,6 +178,51 @@ print_table (const struct lr_connector_list *list, const char *schema)
       print_connector (list->items[i]);
 }
 
+static void
+print_option (const struct lr_option_info *option)
+{
+  printf ("%*s", DETAIL_INDENT, "");
+  text_print (option->name);
+  putchar ('=');
+  text_print (option->choices != NULL ? option->choices : option->type);
+  puts (option->repeats ? ", can be repeated" : "");
+  print_detail ("    ", option->help);
+}
+
+/* The names of the operations that PROVIDER carries out, on a line; none, no line.  */
+static void
+print_operations (const struct lr_connector_description *description, enum lr_provider provider,
+                  const char *label)
+{
+  bool any = false;
+  for (size_t i = 0; i < description->operation_count; i++)
+    if (description->operations[i]->provider == provider)
+      {
+        if (!any)
+          printf ("%*s%s", DETAIL_INDENT, "", label);
+        putchar (' ');
+        text_print (description->operations[i]->name);
+        any = true;
+      }
+  if (any)
+    putchar ('\n');
+}
+
+static void
+print_description (const struct lr_connector_description *description)
+{
+  fputs ("\nURL\n", stdout);
+  print_detail ("", description->url);
+  if (description->option_count > 0)
+    fputs ("\nOptions, behind the URL's \"?\" or with -o\n", stdout);
+  for (size_t i = 0; i < description->option_count; i++)
+    print_option (description->options[i]);
+  fputs ("\nOperations\n", stdout);
+  print_operations (description, LR_PROVIDER_DISPATCHER, "by the dispatcher:");
+  print_operations (description, LR_PROVIDER_CONNECTOR, "by the connector:");
+  print_operations (description, LR_PROVIDER_NONE, "none:");
+}
+
 /* Nothing was found: say where it was looked for.  */
 static int
 report_none (lr_registry *registry, const char *schema)
@@ -129,6 +243,24 @@ report_none (lr_registry *registry, const char *schema)
   return status;
 }
 
+/* All that is known of SCHEMA, which LIST has.  With JSON a failure is all that is printed.  */
+static int
+describe_schema (lr_registry *registry, const struct lr_connector_list *list, const char *schema)
+{
+  struct lr_connector_description *description;
+  struct lr_error error;
+  int failed = lr_registry_describe (registry, schema, &description, &error);
+  if (failed == 0 && json_wanted)
+    print_json (list, schema, description);
+  if (!json_wanted)
+    print_table (list, schema);
+  if (failed == 0 && !json_wanted)
+    print_description (description);
+  lr_free (description);
+  return failed == 0 ? 0 : report_open_failure (&error);
+}
+
+/* SCHEMA NULL: all of them, and no plugin is loaded.  */
 static int
 list_plugins (lr_registry *registry, const char *schema)
 {
@@ -138,8 +270,10 @@ list_plugins (lr_registry *registry, const char *schema)
     return report_open_failure (&error);
   int status = 0;
   bool any = count_wanted (list, schema) > 0;
-  if (json_wanted)
-    print_json (list, schema);
+  if (any && schema != NULL)
+    status = describe_schema (registry, list, schema);
+  else if (json_wanted)
+    print_json (list, schema, NULL);
   else if (any)
     print_table (list, schema);
   if (!any)
@@ -163,7 +297,7 @@ plugins_perform (char **operands, size_t count)
 const struct subcommand plugins_subcommand = {
   .name = "plugins",
   .operands = "[SCHEMA]",
-  .summary = "List the connectors, and what is wrong with those that can't be used",
+  .summary = "List the connectors, or explain the one of SCHEMA",
   .offers = OFFERS_REGISTRY | OFFERS_JSON,
   .least = 0,
   .most = 1,

@@ -666,11 +666,14 @@ Test (command, json_is_one_object_of_a_known_shape)
   JSON (0, "{\"round_trips_ns\":[*,*],\"least_ns\":*,\"mean_ns\":*,\"most_ns\":*}\n", "longreach",
         "ping", "--json", "-c", "2", "local:");
   JSON (0, "{\"hostname\":\"web1\"}\n", "longreach", "hostname", "--json", "local:web1");
-  JSON (0,
-        "{\"connectors\":[{\"schema\":\"local\",\"description\":\"this machine\",\"version\":\"*\","
-        "\"abi\":1,\"source\":\"environment\",\"file\":\"/*/local.so\",\"directory\":\"/*\","
-        "\"shadowed_by\":null,\"problem\":null}*]}\n",
-        "longreach", "plugins", "--json", "local");
+  JSON (
+      0,
+      "{\"connectors\":[{\"schema\":\"local\",\"description\":\"this machine\",\"version\":\"*\","
+      "\"abi\":1,\"source\":\"environment\",\"file\":\"/*/local.so\",\"directory\":\"/*\","
+      "\"shadowed_by\":null,\"shadows\":[*],\"problem\":null}*],\"url\":\"local:[name]\","
+      "\"options\":[{\"name\":\"dispatcher\",\"type\":\"words\",\"choices\":null,\"repeats\":false,"
+      "\"help\":\"*\"},*],\"operations\":{\"run\":\"dispatcher\",*\"getenv\":\"dispatcher\"}}\n",
+      "longreach", "plugins", "--json", "local");
   JSON (1, "{\"connectors\":[]}\n", "longreach", "plugins", "--json", "nosuch");
 }
 
@@ -972,7 +975,8 @@ compare_with_page (const char *page, const char *subcommand)
   struct options own = options_of_subsection (page, title);
   struct options common = options_of_subsection (page, "Common options");
   struct options synopsis = options_of_synopsis (page, subcommand);
-  bool takes_common = strcmp (subcommand, "plugins") != 0 && strcmp (subcommand, "help") != 0;
+  bool takes_common = strcmp (subcommand, "plugins") != 0 && strcmp (subcommand, "config") != 0
+                      && strcmp (subcommand, "help") != 0;
   expect_all_in (&help, &own, &common, subcommand, "the manual page does not have");
   expect_all_in (&own, &help, &none, subcommand, "--help does not explain");
   expect_all_in (&synopsis, &help, &none, subcommand, "the synopsis alone has");
@@ -983,7 +987,7 @@ compare_with_page (const char *page, const char *subcommand)
 
 static const char *const all_subcommands[] = { "run",   "shell",    "stat",    "get",    "put",
                                                "batch", "user",     "group",   "whoami", "env",
-                                               "ping",  "hostname", "plugins", "help" };
+                                               "ping",  "hostname", "plugins", "config", "help" };
 
 Test (command, help_and_the_manual_page_name_the_same_options)
 {
@@ -1531,13 +1535,40 @@ Test (command, plugins_are_looked_for_where_the_options_and_the_environment_say)
            "", "env", setting, "longreach", "plugins", "--plugin-dir=first");
   PROGRAM (0,
            "{\"connectors\":[{\"schema\":\"local\",*\"source\":\"program\",\"file\":\"/*/first/"
-           "any-name\",\"directory\":\"/*/first\",\"shadowed_by\":null,\"problem\":null},"
+           "any-name\",\"directory\":\"/*/first\",\"shadowed_by\":null,\"shadows\":[\"/*/second/"
+           "local.so\"*],\"problem\":null},"
            "{\"schema\":null,\"description\":null,\"version\":null,*\"file\":\"/*/broken.so\",*"
            "\"problem\":\"*\"},"
-           "{\"schema\":\"local\",*\"shadowed_by\":\"/*/first/any-name\",\"problem\":null}*]}\n",
+           "{\"schema\":\"local\",*\"shadowed_by\":\"/*/first/any-name\",\"shadows\":[],*}*]}\n",
            "", "env", setting, "longreach", "plugins", "--plugin-dir=first", "--json");
   PROGRAM (0, "web1\n", "", "env", setting, "longreach", "hostname", "--plugin-dir=first",
            "local:web1");
+}
+
+Test (command, plugins_explains_a_schema_from_its_table)
+{
+  LONGREACH (0,
+             "SCHEMA *\n"
+             "ssh *\n"
+             "\nURL\n"
+             "    ssh:[user@]host[:port]\n"
+             "\nOptions, *\n"
+             "    identity=path, can be repeated\n"
+             "        *\n"
+             "    protocol=session|plain\n"
+             "        *\n"
+             "\nOperations\n"
+             "    by the dispatcher: run stat upload download resolve_user resolve_group "
+             "query_user query_group getenv\n",
+             "", "plugins", "ssh");
+  copy_plugin ("broken", "local.so");
+  chmod ("broken/local.so", 0777);
+  LONGREACH (255, "SCHEMA *\nlocal *problem: *",
+             "longreach: */broken/local.so: it is not used, because it can be written by everybody "
+             "(its mode is 0777)\n",
+             "plugins", "--plugin-dir=broken", "local");
+  LONGREACH (255, "{\"error\":{\"kind\":\"plugin\",*}\n", "", "plugins", "--json",
+             "--plugin-dir=broken", "local");
 }
 
 /* ---- configuration ---- */

@@ -74,6 +74,7 @@ includedir=$(variable includedir)
 plugindir=$(variable plugindir)
 dispatcherdir=$(variable dispatcherdir)
 mandir=$(variable mandir)
+config=$(variable configdir)/longreach/longreach.conf
 pages=$(variable dist_man_MANS)
 
 # ---- files ----
@@ -82,7 +83,8 @@ for file in "$bindir/longreach" "$dispatcherdir/longreach-dispatcher" "$libdir/l
   check "$file is there and can be executed" test -x "$stage$file" -a -f "$stage$file"
 done
 for file in "$includedir/longreach/longreach.h" "$includedir/longreach/connector.h" \
-  "$libdir/pkgconfig/longreach.pc" "$(variable bashcompletiondir)/longreach" "$plugindir/local.so"; do
+  "$libdir/pkgconfig/longreach.pc" "$(variable bashcompletiondir)/longreach" "$plugindir/local.so" \
+  "$config"; do
   check "$file is there" test -s "$stage$file"
 done
 for link in liblongreach.so liblongreach.so.0; do
@@ -358,9 +360,20 @@ same "relay says why it can't" "1 relay: localhost: file: no such file: $scratch
   "$status $(cat "$scratch/log")"
 check "what relay could not replace is as it was" cmp "$scratch/large" "$scratch/copy"
 
+# ---- what somebody has changed ----
+
+same "the installed command knows the schema of a bare name" \
+  "default_schema = ssh" "$(installed config | sed -n 's/^.longreach. \(default_schema\)/\1/p')"
+
+echo "# ours" >> "$stage$config"
+check "make install once more" build install-data DESTDIR="$stage"
+same "a changed configuration is kept" "# ours" "$(tail -n 1 "$stage$config")"
+check "the new one is beside it" cmp "$srcdir/conf/longreach/longreach.conf" "$stage$config.new"
+
 # ---- and away with it ----
 
 check "make uninstall DESTDIR=..." build uninstall DESTDIR="$stage"
-same "make uninstall leaves no file" "" "$(find "$stage" ! -type d)"
+same "make uninstall leaves the configuration that was changed, and no other file" "$stage$config" \
+  "$(find "$stage" ! -type d)"
 
 exit "$failed"

@@ -313,7 +313,153 @@ Test (registry, a_relative_directory_of_the_program_is_refused)
   lr_registry_free (registry);
 }
 
+/* ---- explaining ---- */
+
+/* Forms, and what is written of a URL by them.  */
+Test (registry, a_connector_is_explained_from_its_table)
+{
+  static const struct
+  {
+    const char *schema, *members, *url;
+  } rows[] = {
+    { "none", ".target_form = LR_TARGET_NONE, .flags = LR_TARGET_MAY_BE_EMPTY", "none:" },
+    { "host", ".target_form = LR_TARGET_HOST", "host:host" },
+    { "full", ".target_form = LR_TARGET_HOST, .flags = LR_TAKES_USER | LR_TAKES_PORT",
+      "full:[user@]host[:port]" },
+    { "name", ".target_form = LR_TARGET_NAME, .flags = LR_TAKES_USER | LR_TAKES_PORT",
+      "name:[user@]name" },
+    { "empty", ".target_form = LR_TARGET_NAME, .flags = LR_TARGET_MAY_BE_EMPTY", "empty:[name]" },
+    { "user", ".target_form = LR_TARGET_USER", "user:user" },
+    { "path", ".target_form = LR_TARGET_PATH", "path:path" },
+    { "text", ".target_form = LR_TARGET_OPAQUE", "text:text" },
+  };
+  char source[8192], list[256] = "";
+  int used = snprintf (source, sizeof source, PRELUDE);
+  for (size_t i = 0; i < COUNT (rows); i++)
+    {
+      used += snprintf (source + used, sizeof source - (size_t) used,
+                        "LR_CONNECTOR (c%zu, \"%s\", \"one of %s\", %s, .wrap = wrap);\n", i,
+                        rows[i].schema, rows[i].schema, rows[i].members);
+      snprintf (list + strlen (list), sizeof list - strlen (list), ", &c%zu", i);
+    }
+  snprintf (source + used, sizeof source - (size_t) used, "LR_PLUGIN (\"1\"%s);\n", list);
+  compile_plugin ("CC", source, path_in ("a/1.so"), false);
+  make_plugin ("a/2.so", "other", "is not loaded");
+  lr_registry *registry = new_registry ("a");
+  for (size_t i = 0; i < COUNT (rows); i++)
+    {
+      char sentence[64];
+      struct lr_error error;
+      struct lr_connector_description *description;
+      snprintf (sentence, sizeof sentence, "one of %s", rows[i].schema);
+      cr_assert_eq (lr_registry_describe (registry, rows[i].schema, &description, &error), 0, "%s",
+                    error.message);
+      cr_expect_str_eq (description->schema, rows[i].schema);
+      cr_expect_str_eq (description->description, sentence);
+      cr_expect_str_eq (description->url, rows[i].url);
+      lr_free (description);
+    }
+  cr_expect_eq (loads (), 1, "%zu loads", loads ());
+  lr_registry_free (registry);
+}
+
+static const struct lr_option_info *
+find_option (const struct lr_connector_description *description, const char *name)
+{
+  const struct lr_option_info *found = NULL;
+  for (size_t i = 0; i < description->option_count; i++)
+    if (strcmp (description->options[i]->name, name) == 0)
+      {
+        cr_expect_null (found, "the option %s is there twice", name);
+        found = description->options[i];
+      }
+  cr_assert_not_null (found, "there is no option %s", name);
+  return found;
+}
+
+Test (registry, options_and_operations_are_explained)
+{
+  struct lr_error error;
+  struct lr_connector_description *description;
+  compile_plugin ("CC",
+                  PRELUDE
+                  "static const struct lr_option options[] = {\n"
+                  "  { .name = \"colour\", .type = LR_OPTION_CHOICE, .help = \"a colour\",\n"
+                  "    .choices = \"red|green\" },\n"
+                  "  { .name = \"protocol\", .type = LR_OPTION_NUMBER, .help = \"its own\" },\n"
+                  "  { .name = \"times\", .type = LR_OPTION_NUMBER, .flags = LR_OPTION_REPEATS },\n"
+                  "  { 0 } };\n"
+                  "static const char *const refused[] = { \"upload\", NULL };\n"
+                  "static void get_variable (lr_call *call, const struct lr_getenv_args *args)\n"
+                  "{ lr_reply_value (call, args->key); }\n"
+                  "LR_CONNECTOR (c, \"c\", \"c\", .options = options, .unsupported = refused,\n"
+                  "  .wrap = wrap, .getenv = get_variable);\n"
+                  "LR_PLUGIN (\"1\", &c);\n",
+                  path_in ("a/1.so"), false);
+  lr_registry *registry = new_registry ("a");
+  cr_assert_eq (lr_registry_describe (registry, "c", &description, &error), 0, "%s", error.message);
+  cr_expect_str_eq (description->options[0]->name, "colour");
+  const struct lr_option_info *colour = find_option (description, "colour");
+  cr_expect_str_eq (colour->type, "choice");
+  cr_expect_str_eq (colour->choices, "red|green");
+  cr_expect_str_eq (colour->help, "a colour");
+  cr_expect_eq (colour->repeats, 0);
+  const struct lr_option_info *times = find_option (description, "times");
+  cr_expect_str_eq (times->type, "number");
+  cr_expect_null (times->choices);
+  cr_expect_str_eq (times->help, "");
+  cr_expect_eq (times->repeats, 1);
+  /* Its own counts, and not the tunnel's of that name.  */
+  cr_expect_str_eq (find_option (description, "protocol")->help, "its own");
+  cr_expect_str_eq (find_option (description, "dispatcher")->type, "words");
+  static const struct
+  {
+    const char *name;
+    enum lr_provider provider;
+  } operations[] = {
+    { "run", LR_PROVIDER_DISPATCHER },
+    { "stat", LR_PROVIDER_DISPATCHER },
+    { "upload", LR_PROVIDER_NONE },
+    { "download", LR_PROVIDER_DISPATCHER },
+    { "resolve_user", LR_PROVIDER_DISPATCHER },
+    { "resolve_group", LR_PROVIDER_DISPATCHER },
+    { "query_user", LR_PROVIDER_DISPATCHER },
+    { "query_group", LR_PROVIDER_DISPATCHER },
+    { "getenv", LR_PROVIDER_CONNECTOR },
+  };
+  cr_assert_eq (description->operation_count, COUNT (operations));
+  for (size_t i = 0; i < COUNT (operations); i++)
+    {
+      cr_expect_str_eq (description->operations[i]->name, operations[i].name);
+      cr_expect_eq (description->operations[i]->provider, (unsigned) operations[i].provider, "%s",
+                    operations[i].name);
+    }
+  lr_free (description);
+  cr_expect_eq (lr_registry_describe (registry, "nope", &description, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_NO_CONNECTOR);
+  cr_expect_null (description);
+  lr_registry_free (registry);
+}
+
 /* ---- loading ---- */
+
+/* With all of the shipped ones, and more, in the way.  */
+Test (registry, opening_a_target_loads_one_plugin_and_no_other)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  make_plugin ("a/0.so", "before", "before");
+  make_plugin ("a/1.so", "x", "wanted");
+  make_plugin ("a/2.so", "x after", "shadowed");
+  make_plugin ("b/0.so", "elsewhere", "elsewhere");
+  set_environment ("b");
+  lr_registry *registry = new_registry ("a");
+  struct lr_open_args args = LR_OPEN_ARGS (.url = "x:?dispatcher=/nonexistent");
+  cr_expect_eq (lr_open (registry, &args, &connection, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_IO, "%s", error.message);
+  cr_expect_eq (loads (), 1, "%zu loads", loads ());
+  lr_registry_free (registry);
+}
 
 Test (registry, a_plugin_is_loaded_when_it_is_asked_for_and_once)
 {

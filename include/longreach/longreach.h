@@ -164,6 +164,47 @@ int lr_registry_list (lr_registry *registry, struct lr_connector_list **result,
 /* The lower-case name of SOURCE: "program", "environment".  */
 const char *lr_source_name (enum lr_source source);
 
+/* An option of a connector, as `NAME=VALUE` in a URL.  */
+struct lr_option_info
+{
+  const char *name;
+  const char *type;    /* "string", "path", "boolean", "number", "choice", "words" */
+  const char *choices; /* "a|b|c"; NULL but for a choice */
+  const char *help;    /* a sentence */
+  lr_flag repeats;     /* it may be given more than once */
+};
+
+/* Who carries out an operation.  */
+enum lr_provider
+{
+  LR_PROVIDER_NONE,       /* it is unsupported */
+  LR_PROVIDER_CONNECTOR,  /* the connector itself */
+  LR_PROVIDER_DISPATCHER, /* the dispatcher at the far side */
+};
+
+struct lr_operation_info
+{
+  const char *name;  /* "run", "resolve_user" */
+  uint64_t provider; /* enum lr_provider */
+};
+
+/* What a connector's table says.  */
+struct lr_connector_description
+{
+  const char *schema;
+  const char *description;
+  const char *url; /* how its URLs are written: "ssh:[user@]host[:port]" */
+  size_t option_count;
+  const struct lr_option_info *const *options; /* its own, then those of every dispatcher */
+  size_t operation_count;
+  const struct lr_operation_info *const *operations;
+};
+
+/* Describe the connector of SCHEMA.  Its plugin is loaded, and no other.  Errors: as
+   lr_registry_load.  */
+int lr_registry_describe (lr_registry *registry, const char *schema,
+                          struct lr_connector_description **result, struct lr_error *error);
+
 /* The directories that REGISTRY searches, in order, as one text, one a line.  */
 int lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *error);
 
