@@ -799,10 +799,19 @@ source_tree (void)
 void
 compile_plugin (const char *compiler, const char *source, const char *file, bool leave_undefined)
 {
+  char headers[1100];
+  snprintf (headers, sizeof headers, "%s/include", source_tree ());
+  compile_plugin_against (headers, compiler, source, file, leave_undefined);
+}
+
+void
+compile_plugin_against (const char *headers, const char *compiler, const char *source,
+                        const char *file, bool leave_undefined)
+{
   char text[600], include[1100], library[600], script[64];
   bool cxx = strcmp (compiler, "CXX") == 0;
   snprintf (text, sizeof text, "%s.source.%s", file, cxx ? "cc" : "c");
-  snprintf (include, sizeof include, "-I%s/include", source_tree ());
+  snprintf (include, sizeof include, "-I%s", headers);
   snprintf (library, sizeof library, "%s/core/.libs/liblongreach.so", build_tree ());
   /* The variable may hold options too.  */
   snprintf (script, sizeof script, "exec ${%s:-%s} \"$@\"", compiler, cxx ? "c++" : "cc");

@@ -234,4 +234,8 @@ const char *build_tree (void);
 void compile_plugin (const char *compiler, const char *source, const char *file,
                      bool leave_undefined);
 
+/* The same with the headers that are below the directory HEADERS.  */
+void compile_plugin_against (const char *headers, const char *compiler, const char *source,
+                             const char *file, bool leave_undefined);
+
 #endif
