@@ -119,9 +119,9 @@ is_for_this_machine (Elf *elf, const GElf_Ehdr *header)
 }
 
 /* Read the notes of all segments, ANNOUNCED by the header.  SIZE is the file's: what is loaded from
-   beyond it would end the program.  */
+   beyond it would end the program.  *RUNS: it asks for an interpreter, as what is run does.  */
 static const char *
-read_segments (struct plugin_notes *notes, Elf *elf, unsigned announced, uint64_t size)
+read_segments (struct plugin_notes *notes, Elf *elf, unsigned announced, uint64_t size, bool *runs)
 {
   GElf_Phdr segment;
   const char *problem = NULL;
@@ -137,6 +137,7 @@ read_segments (struct plugin_notes *notes, Elf *elf, unsigned announced, uint64_
         fault = "it is truncated";
       else if (segment.p_type == PT_NOTE)
         fault = read_note_segment (notes, elf, &segment);
+      *runs = *runs || segment.p_type == PT_INTERP;
       problem = problem != NULL ? problem : fault;
     }
   return problem;
@@ -150,7 +151,14 @@ read_elf (struct plugin_notes *notes, Elf *elf, uint64_t size)
     return "it is not an ELF file";
   if (header.e_type != ET_DYN)
     return "it is not a shared object";
-  const char *problem = read_segments (notes, elf, header.e_phnum, size);
+  bool runs = false;
+  const char *problem = read_segments (notes, elf, header.e_phnum, size, &runs);
+  /* Connectors of a program are its own, and nobody else's.  */
+  if (runs && notes->version == NULL)
+    {
+      plugin_notes_free (notes);
+      return "it is a program";
+    }
   if (!is_for_this_machine (elf, &header))
     return "it is built for another type of machine";
   if (problem != NULL)

@@ -280,6 +280,32 @@ same "the example application tells facts" localhost \
 same "the example connector is used" 10 \
   "$(installed run --plugin-dir="$scratch/examples" nice: nice || true)"
 
+# The connector that does all by itself, with a tree that passes for a host.
+mkdir -p "$scratch/tree/etc"
+echo "ann:x:1000:100:Ann:/home/ann:/bin/sh" > "$scratch/tree/etc/passwd"
+pretended () {
+  installed "$1" --plugin-dir="$scratch/examples" "pretend:$scratch/tree" "${@:2}" || true
+}
+same "the pretended host has a user" "/home/ann" "$(pretended user ann | awk '/^home:/ { print $2 }')"
+same "the pretended host takes a file" "" "$(pretended put "$scratch/program.c" /etc/new)"
+check "it is the file" cmp "$scratch/program.c" "$scratch/tree/etc/new"
+same "what a tree does not have is one clear error" \
+  "longreach: $scratch/tree: the connector pretend has no getenv" "$(pretended env HOME)"
+
+same "embed has connectors of its own, and another registry doesn't" \
+  "our connectors:
+  local: not really this machine (built-in)
+  greet: answers every question with a greeting (built-in)
+  nice: this machine, at a low priority (program)
+  nice:, 6 options
+  greet:embed: hello, SHELL, from embed
+  local:: only pretending
+another registry's:
+  local: this machine (installed)
+  local:: not set" \
+  "$("${example[@]}" "$scratch/examples/embed" "$scratch/examples" 2>&1 \
+    | grep -v '^  \(docker\|podman\|ssh\|jail\|pretend\): ')"
+
 # await FILE TEXT: wait until it is in there.
 await () {
   for ((i = 0; i < 200; i++)); do

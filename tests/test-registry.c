@@ -234,6 +234,36 @@ Test (registry, what_is_no_regular_file_is_passed_over)
   lr_registry_free (registry);
 }
 
+/* Its notes name a schema, but the connector is its own.  */
+Test (registry, a_program_with_a_connector_compiled_in_is_passed_over)
+{
+  struct lr_connector_list *list;
+  char source[700], include[1100];
+  snprintf (source, sizeof source, "%s", path_in ("program.c"));
+  snprintf (include, sizeof include, "-I%s/include", source_tree ());
+  static const char text[] = "#include <longreach/connector.h>\n"
+                             "static void wrap (const lr_hop *hop, const lr_command *inner,\n"
+                             "                  lr_command *out)\n"
+                             "{ (void) hop; (void) inner; (void) out; }\n"
+                             "LR_CONNECTOR (x, \"x\", \"x\", .wrap = wrap);\n"
+                             "int main (void) { return x.wrap == wrap; }\n";
+  write_file (source, text, strlen (text), 0644);
+  const char *const command[] = {
+    "sh",   "-c", "exec ${CC:-cc} \"$@\"", "cc", "-fPIE", "-pie", include,
+    source, "-o", path_in ("a/0"),         NULL
+  };
+  struct finished compiled = run_program (command, NULL, 0);
+  cr_assert_eq (compiled.status, 0, "%s", compiled.error);
+  free_finished (&compiled);
+  make_plugin ("a/1.so", "x", "found");
+  lr_registry *registry = new_registry ("a");
+  expect_served_by (registry, "x", "found");
+  cr_assert_eq (lr_registry_list (registry, &list, NULL), 0);
+  cr_expect_str_eq (list->items[0]->file, path_in ("a/1.so"));
+  lr_free (list);
+  lr_registry_free (registry);
+}
+
 Test (registry, of_a_plugin_with_two_connectors_one_may_be_shadowed)
 {
   make_plugin ("a/plugin.so", "x", "first");
