@@ -27,8 +27,7 @@ static bool
 is_secret (const char *question)
 {
   const char *kind = getenv ("SSH_ASKPASS_PROMPT");
-  return !(kind != NULL && strcmp (kind, "confirm") == 0) && strstr (question, "(yes/no)?") == NULL
-         && strstr (question, "(yes/no/[fingerprint])?") == NULL
+  return !(kind != NULL && strcmp (kind, "confirm") == 0) && strstr (question, "(yes/no") == NULL
          && !begins_with (question, "Please type 'yes'");
 }
 

@@ -204,6 +204,7 @@ Test (prompt, only_what_ssh_would_show_is_no_secret)
     { "", "(root@web) Verification code: ", true },
     { "", "Are you sure you want to continue connecting (yes/no/[fingerprint])? ", false },
     { "", "Are you sure you want to continue connecting (yes/no)? ", false },
+    { "", "Accept updated hostkeys? (yes/no): ", false },
     { "", "Please type '\\''yes'\\'', '\\''no'\\'' or the fingerprint: ", false },
     { "SSH_ASKPASS_PROMPT=confirm", "Allow use of key id?", false },
     { "SSH_ASKPASS_PROMPT=other", "Passphrase: ", true },

@@ -245,11 +245,13 @@ static const struct
   { "kex_exchange_identification: read: Connection reset by peer\r\n"
     "Connection reset by 10.0.0.1 port 22\r\n",
     "the server hung up before anything was said: too many connections may be opening at once (its "
-    "MaxStartups); ssh says: kex_exchange_identification: read: Connection reset by peer" },
+    "MaxStartups), or it lets nobody from here in for a while; ssh says: "
+    "kex_exchange_identification: read: Connection reset by peer" },
   { "kex_exchange_identification: Connection closed by remote host\r\n"
     "Connection closed by 10.0.0.1 port 22\r\n",
     "the server hung up before anything was said: too many connections may be opening at once (its "
-    "MaxStartups); ssh says: kex_exchange_identification: Connection closed by remote host" },
+    "MaxStartups), or it lets nobody from here in for a while; ssh says: "
+    "kex_exchange_identification: Connection closed by remote host" },
   { "kex_exchange_identification: banner line contains invalid characters\r\n"
     "banner exchange: Connection to 10.0.0.1 port 80: invalid format\r\n",
     "what answers there is no SSH server; ssh says: kex_exchange_identification: banner line "
@@ -290,9 +292,9 @@ static const struct
     "the server hung up; ssh says: Connection closed by 10.0.0.1 port 22" },
   { "something new\r\nWarning: Permanently added 'web' (ED25519) to the list of known "
     "hosts.\r\n\r\n",
-    "ssh has failed, and says: something new" },
-  { "\r\n", "ssh has failed, and says nothing (does its LogLevel silence it?)" },
-  { "", "ssh has failed, and says nothing (does its LogLevel silence it?)" },
+    "ssh ended with status 255, and the last that was said is: something new" },
+  { "\r\n", "ssh ended with status 255, and nothing was said (does its LogLevel silence it?)" },
+  { "", "ssh ended with status 255, and nothing was said (does its LogLevel silence it?)" },
 };
 
 Test (ssh_client, is_explained)

@@ -143,7 +143,7 @@ fi
 
 start_sshd crowded "MaxStartups 3"
 many ssh:ann@crowded
-said=$(cat "$scratch/many"/* | grep -v "MaxStartups); ssh says: " || true)
+said=$(cat "$scratch/many"/* | grep -v "MaxStartups), or .*; ssh says: kex_" || true)
 if [ "$came" -gt 0 ] && [ "$came" -lt 60 ] && [ -z "$said" ]; then
   ok "more than a server takes at once (MaxStartups), $came came through"
 else
@@ -176,7 +176,7 @@ listen 'time.sleep(60)'
 SECONDS=0
 expect_failure "a server that accepts and never answers" "within 2000 milliseconds" \
   "ssh:ann@127.0.0.1:$port" --connect-timeout 2
-if ((SECONDS > 6)); then
+if ((SECONDS > 15)); then
   not_ok "a server that never answers is given up in time" "$SECONDS seconds"
 fi
 kill "$listener"

@@ -71,8 +71,9 @@ static const struct row rows[] = {
     "too many connections to the server are being opened (its MaxStartups)" },
   { "kex_exchange_identification: banner line", "what answers there is no SSH server" },
   { "banner exchange: * invalid format", "what answers there is no SSH server" },
-  { "kex_exchange_identification:", "the server hung up before anything was said: too many "
-                                    "connections may be opening at once (its MaxStartups)" },
+  { "kex_exchange_identification:",
+    "the server hung up before anything was said: too many connections may be opening at once (its "
+    "MaxStartups), or it lets nobody from here in for a while" },
   { "kex_protocol_error", "the server does not speak SSH as ssh does" },
   { "ssh_dispatch_run_fatal", "the server does not speak SSH as ssh does" },
 
@@ -182,7 +183,9 @@ ssh_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_text *ou
     return;
   struct line last = find_last_line (stderr_tail);
   if (last.size < 0)
-    lr_text_set (out, "ssh has failed, and says nothing (does its LogLevel silence it?)");
+    lr_text_set (out,
+                 "ssh ended with status 255, and nothing was said (does its LogLevel silence it?)");
   else
-    lr_text_set (out, "ssh has failed, and says: %.*s", last.size, last.text);
+    lr_text_set (out, "ssh ended with status 255, and the last that was said is: %.*s", last.size,
+                 last.text);
 }
