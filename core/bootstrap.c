@@ -213,6 +213,12 @@ bootstrap_is_pushing (const struct bootstrap *bootstrap)
   return bootstrap->attempt == ATTEMPT_PUSH;
 }
 
+bool
+bootstrap_has_pushed (const struct bootstrap *bootstrap)
+{
+  return bootstrap->attempt == ATTEMPT_PUSH && bootstrap->sent == bootstrap->payload.size;
+}
+
 /* ---- making and freeing ---- */
 
 static bool
@@ -413,12 +419,12 @@ bootstrap_command (const struct bootstrap *bootstrap, lr_command *out, struct lr
 }
 
 bool
-bootstrap_clean (const struct bootstrap *bootstrap, bool unremoved, lr_command *out)
+bootstrap_clean (const struct bootstrap *bootstrap, lr_command *out)
 {
   struct lr_hop hop = *bootstrap->hop;
   lr_command inner = { NULL, 0, 0, NULL, 0 };
   char root[] = "0";
-  if (bootstrap->attempt != ATTEMPT_PUSHED || !unremoved)
+  if (bootstrap->attempt != ATTEMPT_PUSHED && !bootstrap_has_pushed (bootstrap))
     return false;
   if ((hop.connector->flags & LR_TAKES_USER) != 0)
     hop.user = root;

@@ -40,6 +40,9 @@ void bootstrap_sent (struct bootstrap *bootstrap, size_t size);
 /* Whether the command only has to end, after its input has: no dispatcher will come of it.  */
 bool bootstrap_is_pushing (const struct bootstrap *bootstrap);
 
+/* Whether that has all of its input, so that it can only be waited for.  */
+bool bootstrap_has_pushed (const struct bootstrap *bootstrap);
+
 /* LINE has come.  False: it is none of ours.  */
 bool bootstrap_take_line (struct bootstrap *bootstrap, const char *line);
 
@@ -62,9 +65,9 @@ const char *bootstrap_problem (const struct bootstrap *bootstrap);
 /* How far it has come, for who loses patience: a clause, or NULL.  */
 const char *bootstrap_progress (const struct bootstrap *bootstrap);
 
-/* The dispatcher runs.  UNREMOVED: it could not remove what brought it there.  Whether OUT, which
-   was empty, is the command that can.  */
-bool bootstrap_clean (const struct bootstrap *bootstrap, bool unremoved, lr_command *out);
+/* The dispatcher may have been put there, and does not remove itself.  Whether OUT, which was
+   empty, is the command that does.  */
+bool bootstrap_clean (const struct bootstrap *bootstrap, lr_command *out);
 
 /* What the far side's shell runs: one line without ', \, ! or newline, so that any login shell
    passes it on.  Its arguments: the nonce, the dispatcher's size, the machine, how many directories

@@ -27,6 +27,7 @@ enum
 
 static int start_attempt (struct link *link, struct lr_error *error);
 static void attempt_has_ended (struct link *link);
+static void clean_up (struct link *link);
 static void tell_ended (struct link *link);
 
 /* ---- names ---- */
@@ -253,7 +254,9 @@ transport_is_over (void *context)
       attempt_has_ended (link);
       return;
     }
-  if (!link->closing)
+  if (link->closing)
+    clean_up (link);
+  else
     reason_is_known (link);
   tell_ended (link);
 }
@@ -539,18 +542,27 @@ cleaner_is_lost (void *context, const struct lr_error *error)
 static const struct transport_hooks cleaner_hooks = { drop_output, nothing_happens, nothing_happens,
                                                       cleaner_has_ended, cleaner_is_lost };
 
-/* The dispatcher that was pushed runs.  If it can't remove its file, because it is not the user
-   that has put it there, another one does.  */
+/* What was pushed is there, and does not remove itself: another dispatcher removes it, as the user
+   who has put it there.  */
 static void
 clean (struct link *link)
 {
   lr_command command = { NULL, 0, 0, NULL, 0 };
-  if (link->session != NULL
-      && bootstrap_clean (link->bootstrap, session_is_unremoved (link->session), &command))
+  if (bootstrap_clean (link->bootstrap, &command))
     link->cleaning = start_command (link, &link->cleaner, &command, &cleaner_hooks, NULL) == 0;
   if (link->cleaning)
     transport_end (&link->cleaner, CLEAN_WAIT, TERMINATE_WAIT);
   command_free (&command);
+}
+
+/* Nothing of the transport is left running.  Where no dispatcher has answered, the one that was
+   pushed may be there still.  */
+static void
+clean_up (struct link *link)
+{
+  if (link->bootstrap != NULL)
+    clean (link);
+  forget_bootstrap (link);
 }
 
 /* ---- opening ---- */
@@ -584,7 +596,8 @@ link_is_reached (struct link *link)
   link->phase = LINK_OPEN;
   stop_asking (link);
   watch_life (link);
-  clean (link);
+  if (link->session != NULL && session_is_unremoved (link->session))
+    clean (link);
   forget_bootstrap (link);
   link->settings.hooks->opened (link->settings.context, link);
 }
@@ -670,6 +683,7 @@ attempt_has_ended (struct link *link)
     {
       link->phase = LINK_ENDING;
       reason_is_known (link);
+      forget_bootstrap (link); /* what was put there can't be run, and so not removed */
       tell_ended (link);
       return;
     }
@@ -737,10 +751,14 @@ link_close (struct link *link)
 {
   bool answered =
       link->phase == LINK_OPEN || (link->session != NULL && session_is_open (link->session));
+  bool pushed = link->bootstrap != NULL && bootstrap_has_pushed (link->bootstrap);
   link->closing = true;
   stop_asking (link);
-  if (link_has_ended (link))
-    return;
+  if (link->transport_ended)
+    {
+      clean_up (link);
+      return;
+    }
   if (link->phase <= LINK_OPEN)
     {
       if (link->session != NULL)
@@ -754,7 +772,7 @@ link_close (struct link *link)
   link->phase = LINK_ENDING;
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
-  transport_end (&link->transport, answered ? END_GRACE : 0, TERMINATE_WAIT);
+  transport_end (&link->transport, answered ? END_GRACE : pushed ? CLEAN_WAIT : 0, TERMINATE_WAIT);
   if (broken)
     transport_hurry (&link->transport, link->reached ? END_GRACE : TERMINATE_WAIT);
 }

@@ -166,7 +166,7 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
   assert (problem == NULL || problem[0] != '\0');
   lr_command command = { NULL, 0, 0, NULL, 0 };
   if (goes_on)
-    bootstrap_clean (bootstrap, true, &command);
+    bootstrap_clean (bootstrap, &command);
   command_free (&command);
   bootstrap_free (bootstrap);
   return 0;
