@@ -30,6 +30,57 @@ check_closing_answers (struct trial *trial)
           answer->status == 0 ? "success" : lr_error_kind_name (answer->error.kind));
 }
 
+struct opening
+{
+  int count, status;
+  enum lr_error_kind kind;
+};
+
+static void
+take_opened (void *data, int status, void *result, const struct lr_error *error)
+{
+  struct opening *opening = data;
+  (void) result;
+  opening->count++;
+  opening->status = status;
+  opening->kind = error == NULL ? LR_ERROR_NONE : error->kind;
+}
+
+/* At any moment of it.  */
+void
+check_closing_while_opening (struct trial *trial)
+{
+  static const uint64_t moments[] = { 0, 1, 3, 10, 30, 100, 250, 500, 1000 };
+  const struct target *target = trial->target;
+  bool opened = false;
+  for (size_t i = 0; i < sizeof moments / sizeof moments[0] && !opened; i++)
+    {
+      struct lr_open_args args =
+          LR_OPEN_ARGS (.url = target->url, .options = target->options, .loop = target->loop,
+                        .prompt = target->settings->prompt,
+                        .prompt_data = target->settings->prompt_data);
+      struct opening *opening = keep_memory (trial, sizeof *opening);
+      lr_connection *connection;
+      struct lr_error error;
+      int status =
+          lr_submit_open (target->registry, &args, take_opened, opening, &connection, &error);
+      if (status != 0)
+        lr_close (connection);
+      expect_success (trial, status, &error, "lr_submit_open");
+      for (uint64_t since = now (); opening->count == 0 && now () - since < moments[i];)
+        lr_loop_dispatch (target->loop, 1, NULL);
+      lr_close (connection);
+      for (uint64_t since = now (); opening->count == 0;)
+        wait_for (trial, since, "the answer of who was closed while it was opened");
+      lr_loop_dispatch (target->loop, 0, NULL);
+      expect_number (trial, "how often opening is answered", opening->count, 1);
+      EXPECT (trial, opening->status == 0 || opening->kind == LR_ERROR_CANCELLED,
+              "closing while it is opened: expected cancelled, got %s",
+              lr_error_kind_name (opening->kind));
+      opened = opening->status == 0;
+    }
+}
+
 void
 check_closing_ends_commands (struct trial *trial)
 {

@@ -61,7 +61,8 @@ static int
 try_all (struct target *target, conformance_report *report, void *data,
          struct conformance_summary *summary, struct lr_error *error)
 {
-  for (size_t i = 0; i < ROW_COUNT; i++)
+  const volatile sig_atomic_t *stop = target->settings->stop;
+  for (size_t i = 0; i < ROW_COUNT && (stop == NULL || !*stop); i++)
     {
       struct trial trial;
       const struct row *row = &rows[i];

@@ -9,6 +9,7 @@
 
 #include <longreach/longreach.h>
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct conformance_settings
                               can be written of TMPDIR, /tmp, /var/tmp, /dev/shm and the home */
   const char *const *only; /* "FAMILY" or "FAMILY/NAME", ended by NULL; NULL: all */
   uint64_t patience_ms;    /* how long one thing may take before that is a failure; 0: 20 seconds */
+  const volatile sig_atomic_t *stop; /* when it is set, no check is begun any more; NULL: never */
   lr_prompt_callback *prompt; /* as in struct lr_open_args, whenever a connection is opened */
   void *prompt_data;
 };

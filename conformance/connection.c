@@ -117,6 +117,33 @@ check_connection_submitted (struct trial *trial)
   expect_number (trial, "whether it is open", *opened, 1);
 }
 
+/* A time that is too short is either enough, or said to be over.  */
+void
+check_connection_open_limit (struct trial *trial)
+{
+  const struct target *target = trial->target;
+  static const uint64_t limits[] = { 1, 5, 20, 100 };
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+    {
+      struct lr_open_args args =
+          LR_OPEN_ARGS (.url = target->url, .options = target->options, .timeout_ms = limits[i],
+                        .prompt = target->settings->prompt,
+                        .prompt_data = target->settings->prompt_data);
+      lr_connection *connection;
+      struct lr_error error;
+      uint64_t start = now ();
+      int status = lr_open (target->registry, &args, &connection, &error);
+      uint64_t took = now () - start;
+      lr_close (connection);
+      if (status != 0)
+        expect_failure (trial, status, &error, failure_of (LR_ERROR_TIMEOUT),
+                        "opening in a short time");
+      EXPECT (trial, took < limits[i] + 5000,
+              "opening in %llu ms: expected to wait no longer, waited %llu ms",
+              (unsigned long long) limits[i], (unsigned long long) took);
+    }
+}
+
 /* What is not clean reaches no terminal.  */
 void
 check_connection_clean_errors (struct trial *trial)

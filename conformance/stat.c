@@ -117,6 +117,25 @@ check_stat_every_byte (struct trial *trial)
     }
 }
 
+void
+check_stat_long_path (struct trial *trial)
+{
+  char *path = keep_memory (trial, 4096);
+  size_t length = (size_t) sprintf (path, "%s", place (trial, "directory"));
+  while (length + 201 < 3900)
+    {
+      path[length] = '/';
+      memset (path + length + 1, 'd', 200);
+      length += 201;
+    }
+  RUN (trial, .command = WORDS ("mkdir", "-p", path));
+  const char *file = keep_text (trial, "%s/file", path);
+  UPLOAD (trial, .file = file, .content = bytes_of ("deep"));
+  expect_number (trial, "the size of a file of a long path",
+                 (int64_t) stat_there (trial, file)->size, 4);
+  expect_bytes (trial, "its content", DOWNLOAD (trial, .file = file)->content, bytes_of ("deep"));
+}
+
 /* ---- links ---- */
 
 static void

@@ -139,6 +139,22 @@ check_streams_large (struct trial *trial)
   expect_bytes (trial, "3 MB through cat", (struct lr_bytes){ back, count }, bytes);
 }
 
+/* What nobody reads while it is waited for its end is there afterwards.  */
+void
+check_streams_kept (struct trial *trial)
+{
+  const char *file = place (trial, "file");
+  struct lr_bytes bytes = noise (trial, 2000001, 3);
+  UPLOAD (trial, .file = file, .content = bytes);
+  lr_process *process = SPAWN (
+      trial, .command = WORDS ("sh", "-c", "cat \"$1\"; cat \"$1\" >&2; exit 8", "sh", file));
+  expect_number (trial, "the returncode", finish (trial, process).returncode, 8);
+  expect_bytes (trial, "the output, after the end", take (trial, process, LR_STDOUT, 3000000),
+                bytes);
+  expect_bytes (trial, "the error output, after the end", take (trial, process, LR_STDERR, 3000000),
+                bytes);
+}
+
 /* A command whose output nobody reads fills what there is, and stops there.  */
 void
 check_streams_back_pressure (struct trial *trial)

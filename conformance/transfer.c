@@ -63,6 +63,38 @@ check_transfer_description (struct trial *trial)
                  stat_there (trial, file)->mtime_ns);
 }
 
+struct progress
+{
+  uint64_t done, total;
+  int wrong;
+};
+
+static void
+take_progress (void *data, uint64_t done, uint64_t total)
+{
+  struct progress *progress = data;
+  if (done < progress->done || total != progress->total || done > total)
+    progress->wrong++;
+  progress->done = done;
+}
+
+void
+check_transfer_progress (struct trial *trial)
+{
+  enum
+  {
+    SIZE = 5000000,
+  };
+  const char *file = place (trial, "file");
+  struct progress put = { .total = SIZE }, get = { .total = SIZE };
+  int from = memory_file (trial, noise (trial, SIZE, 1)), to = memory_file (trial, bytes_of (""));
+  PUT (trial, .file = file, .descriptor = from, .progress = take_progress, .progress_data = &put);
+  expect_number (trial, "reports of a put that are wrong", put.wrong, 0);
+  GET (trial, .file = file, .descriptor = to, .progress = take_progress, .progress_data = &get);
+  expect_number (trial, "reports of a get that are wrong", get.wrong, 0);
+  UPLOAD (trial, .file = file);
+}
+
 void
 check_transfer_position (struct trial *trial)
 {

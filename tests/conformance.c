@@ -4,6 +4,7 @@
 #include "conformance/conformance.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,16 @@ enum
 
 static const char *only[OPTIONS_MAX + 1], *options[OPTIONS_MAX + 1];
 static size_t only_count, option_count, reported;
+
+/* What was made at the far side is removed all the same.  */
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt (int signal)
+{
+  (void) signal;
+  interrupted = 1;
+}
 
 static void
 add (const char **list, size_t *count, const char *item)
@@ -85,7 +96,7 @@ main (int argc, char **argv)
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
   };
-  struct conformance_settings settings = { .only = only };
+  struct conformance_settings settings = { .only = only, .stop = &interrupted };
   struct conformance_summary summary;
   struct lr_error error;
   int option, listing = 0;
@@ -124,6 +135,10 @@ main (int argc, char **argv)
       fputs ("conformance: one URL is needed; see conformance --help\n", stderr);
       return 2;
     }
+  static const struct sigaction action = { .sa_handler = interrupt };
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  sigaction (SIGHUP, &action, NULL);
   int status = conformance_run (NULL, argv[optind], options, &settings, print_result, argv[optind],
                                 &summary, &error);
   printf ("1..%zu\n", reported);
@@ -133,6 +148,11 @@ main (int argc, char **argv)
   if (status != 0)
     {
       printf ("Bail out! %s\n", error.message);
+      return 2;
+    }
+  if (interrupted)
+    {
+      puts ("Bail out! it was interrupted");
       return 2;
     }
   if (reported == 0)

@@ -153,6 +153,10 @@ END
     cat "$scratch/conforms-${name%:*}"
   done
   nothing_is_left "after the conformance suite nothing runs where there is no shell" bare
+  for name in bare reaping; do
+    same "after the conformance suite no dispatcher is left in $name" "" \
+      "$(list_files "$name" | grep -F .lr- || true)"
+  done
   "$engine" kill reaping > /dev/null
   "$engine" rm --force reaping > /dev/null
 }
