@@ -156,8 +156,15 @@ take_note (void *data, int status, void *result, const struct lr_error *error)
     opening->error = *error;
 }
 
-/* Open URL with what is there already.  Returns 0 or -1; -1 too where somebody was asked and has
-   given up.  */
+/* The signal that asks to give up, whether or not somebody was being asked; 0: none.  */
+static int
+given_up (void)
+{
+  return prompt_given_up () != 0 ? prompt_given_up () : interruption_signal ();
+}
+
+/* Open URL with what is there already.  Returns 0 or -1.  Where somebody has given up it is -1 too,
+   and *ERROR says nothing.  */
 static int
 open_connection (const char *url, struct lr_error *error)
 {
@@ -170,12 +177,19 @@ open_connection (const char *url, struct lr_error *error)
                     .keep_alive_ms = time_to_wait (given.keep_alive), .prompt = prompt_callback ());
   if (lr_submit_open (opened.registry, &args, take_note, &opening, &opened.connection, error) != 0)
     return -1;
-  while (!opening.known && prompt_given_up () == 0)
-    if (lr_loop_dispatch (opened.loop, LR_NEVER, error) < 0)
-      return -1;
-  if (opening.known && opening.status != 0)
+  /* What leads there is ended with it: ssh alone would try for minutes.  */
+  interruption_begin ();
+  int status = 0;
+  while (!opening.known && given_up () == 0 && status == 0)
+    status = lr_loop_dispatch (opened.loop, LR_NEVER, error) < 0 ? -1 : 0;
+  interruption_end ();
+  if (status != 0)
+    return status;
+  if (given_up () != 0)
+    return -1;
+  if (opening.status != 0)
     *error = opening.error;
-  return opening.known ? opening.status : -1;
+  return opening.status;
 }
 
 int
@@ -187,7 +201,7 @@ connect_open (const char *url, lr_connection **connection)
   struct lr_error error;
   if (lr_loop_new (&opened.loop, &error) != 0 || open_connection (url, &error) != 0)
     {
-      int signal = prompt_given_up ();
+      int signal = given_up ();
       status = signal == 0 ? report_open_failure (&error) : interruption_note (signal);
       connect_end ();
       return status;

@@ -185,6 +185,20 @@ expect_failure "a server that never answers, and ssh's own patience" \
   "the host does not answer; ssh says: Connection timed out during banner exchange" \
   "ssh:ann@127.0.0.1:$port?option=ConnectTimeout=1"
 kill "$listener"
+listen 'time.sleep(60)'
+"$longreach" run -o config="$scratch/ssh_config" "ssh:ann@127.0.0.1:$port" -- true \
+  > "$scratch/output" 2> "$scratch/error" < /dev/null &
+client=$!
+wait_until "$PATIENCE" pgrep -x ssh > /dev/null
+kill -TERM "$client"
+status=0
+wait "$client" 2> /dev/null || status=$?
+if [ "$status" = 143 ] && ! pgrep -x ssh > /dev/null; then
+  ok "who gives up while it connects takes ssh along"
+else
+  not_ok "who gives up while it connects takes ssh along" "status $status: $(ps -ef)"
+fi
+kill "$listener"
 listen 's.close()'
 expect_failure "a server that hangs up at once" "kex_exchange_identification: " \
   "ssh:ann@127.0.0.1:$port"
