@@ -943,12 +943,13 @@ static bool
 close_links (lr_connection *connection)
 {
   for (size_t i = connection->opened_links; i-- > 0;)
-    if (!link_has_ended (&connection->links[i]))
-      {
-        link_close (&connection->links[i]);
-        if (!link_has_ended (&connection->links[i]))
-          return false;
-      }
+    {
+      struct link *link = &connection->links[i];
+      if (!link->closing)
+        link_close (link);
+      if (!link_has_ended (link))
+        return false;
+    }
   return true;
 }
 

@@ -666,7 +666,7 @@ lr_registry_list (lr_registry *registry, struct lr_connector_list **result, stru
   struct listing listing = { .list = result_new (sizeof *listing.list) };
   pthread_mutex_lock (&registry->lock);
   int status = listing.list == NULL ? error_no_memory (error) : build_path (registry, &path, error);
-  listing.failed = status != 0;
+  listing.failed = status != 0 || listing.list == NULL;
   if (!listing.failed)
     list_built_in (registry, &listing);
   if (!listing.failed && walk (&path, visit_for_listing, &listing) != 0)

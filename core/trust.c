@@ -119,17 +119,16 @@ check_one (const char *path, const char *subject, char *problem, size_t size)
       return false;
     }
   unsigned mode = info.st_mode & 07777;
+  bool is_sticky = on_the_way && (mode & S_ISVTX) != 0;
   if (!is_trusted_user (info.st_uid))
     snprintf (problem, size,
               "%s belongs to %s, who is neither root, nor you, nor the owner of longreach", subject,
               name_of_user (info.st_uid, name, sizeof name));
-  else if (on_the_way && (mode & S_ISVTX) != 0)
-    return true;
-  else if ((mode & S_IWOTH) != 0)
+  else if (!is_sticky && (mode & S_IWOTH) != 0)
     snprintf (problem, size, "%s can be written by everybody (its mode is %04o)", subject, mode);
-  else if ((mode & S_IWGRP) != 0 && has_access_list (path))
+  else if (!is_sticky && (mode & S_IWGRP) != 0 && has_access_list (path))
     snprintf (problem, size, "%s can be written by those in its access control list", subject);
-  else if ((mode & S_IWGRP) != 0 && !is_private_group (info.st_gid, info.st_uid)
+  else if (!is_sticky && (mode & S_IWGRP) != 0 && !is_private_group (info.st_gid, info.st_uid)
            && !is_private_group (info.st_gid, 0))
     snprintf (problem, size, "%s can be written by the group %s (its mode is %04o)", subject,
               name_of_group (info.st_gid, name, sizeof name), mode);

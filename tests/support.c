@@ -838,3 +838,20 @@ compile_plugin_against (const char *headers, const char *compiler, const char *s
   free_finished (&finished);
   remove (text);
 }
+
+void
+compile_program (const char *headers, const char *source, const char *libraries, const char *file)
+{
+  char include[1400], library[1400], run_path[1400];
+  snprintf (include, sizeof include, "-I%s", headers);
+  snprintf (library, sizeof library, "%s/liblongreach.so", libraries);
+  snprintf (run_path, sizeof run_path, "-Wl,-rpath,%s", libraries);
+  /* A library that is instrumented needs programs that are, too.  */
+  const char *const command[] = { "sh",    "-c",     "exec ${CC:-cc} $LR_TEST_CFLAGS \"$@\"",
+                                  "cc",    "-Wall",  include,
+                                  source,  "-o",     file,
+                                  library, run_path, NULL };
+  struct finished finished = run_program (command, NULL, 0);
+  cr_assert_eq (finished.status, 0, "%s is not compiled: %s", source, finished.error);
+  free_finished (&finished);
+}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof (array) / sizeof (array)[0])
@@ -612,4 +613,78 @@ Test (config, the_users_file_in_a_home_that_can_not_be_searched_is_not_meant)
   expect_host (registry, "both", expected);
   lr_registry_free (registry);
   cr_assert_eq (seteuid (0), 0);
+}
+
+/* ---- with more rights than one's caller ---- */
+
+static const char tell_all[] =
+    "#include <longreach/longreach.h>\n"
+    "#include <stdio.h>\n"
+    "int main (void) {\n"
+    "  char *path;\n"
+    "  struct lr_error error;\n"
+    "  struct lr_setting_list *list;\n"
+    "  lr_registry *registry = lr_registry_new ();\n"
+    "  if (lr_registry_search_path (registry, &path, &error) != 0\n"
+    "      || lr_registry_settings (registry, &list, &error) != 0)\n"
+    "    return puts (error.message) < 0 ? 2 : 1;\n"
+    "  fputs (path, stdout);\n"
+    "  for (size_t i = 0; i < list->count; i++)\n"
+    "    printf (\"%s=%s\\n\", list->items[i]->name, list->items[i]->value);\n"
+    "  lr_free (path);\n"
+    "  lr_free (list);\n"
+    "  lr_registry_free (registry);\n"
+    "  return 0;\n"
+    "}\n";
+
+/* Whether what the program prints, run by an ordinary user, has all of these or none.  */
+static void
+expect_told (bool told)
+{
+  static const char *const texts[] = { "/environment\n", "/user\n", "/system\n", "url=near:user\n",
+                                       "default_schema=near\n" };
+  const char *const command[] = { "setpriv", "--reuid",        "65534",          "--regid",
+                                  "65534",   "--clear-groups", path_in ("tell"), NULL };
+  struct finished finished = run_program (command, NULL, 0);
+  cr_assert_eq (finished.status, 0, "%s%s", finished.output, finished.error);
+  for (size_t i = 0; i < COUNT (texts); i++)
+    cr_expect_eq (strstr (finished.output, texts[i]) != NULL, told, "%s is%s told: %s", texts[i],
+                  told ? " not" : "", finished.output);
+  free_finished (&finished);
+}
+
+Test (config, a_set_id_program_believes_neither_the_environment_nor_the_user)
+{
+  struct statvfs system;
+  char include[1100], original[700];
+  need_root ();
+  cr_assert_eq (statvfs (path_in ("."), &system), 0);
+  if ((system.f_flag & ST_NOSUID) != 0)
+    {
+      cr_assert_null (getenv ("CI"), "set-id programs don't work here");
+      skip_test ("set-id programs don't work here");
+    }
+  make_configs ();
+  setenv ("LONGREACH_PLUGIN_PATH", "/environment", 1);
+  write_config ("tell.c", tell_all);
+  /* Where everybody can read it.  */
+  cr_assert_eq (mkdir (path_in ("library"), 0755), 0);
+  snprintf (original, sizeof original, "%s/core/.libs/liblongreach.so", build_tree ());
+  const char *const copy[] = { "sh",
+                               "-c",
+                               "cp \"$1\" \"$2/liblongreach.so\" && cd \"$2\" && chmod 755 * && "
+                               "ln -s liblongreach.so liblongreach.so.0",
+                               "copy",
+                               original,
+                               path_in ("library"),
+                               NULL };
+  struct finished copied = run_program (copy, NULL, 0);
+  cr_assert_eq (copied.status, 0, "%s", copied.error);
+  free_finished (&copied);
+  snprintf (include, sizeof include, "%s/include", source_tree ());
+  compile_program (include, path_in ("tell.c"), path_in ("library"), path_in ("tell"));
+  cr_assert_eq (chmod (path_in ("tell"), 0755), 0);
+  expect_told (true);
+  cr_assert_eq (chmod (path_in ("tell"), 04755), 0);
+  expect_told (false);
 }

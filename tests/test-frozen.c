@@ -164,17 +164,11 @@ Test (frozen, an_old_plugin_carries_out_operations_itself)
 
 Test (frozen, an_old_program_runs)
 {
-  char include[1300], library[700], output[600], source[1300];
-  snprintf (include, sizeof include, "-I%s", frozen_file (""));
-  snprintf (source, sizeof source, "%s", frozen_file ("program.c"));
-  snprintf (library, sizeof library, "%s/core/.libs/liblongreach.so", build_tree ());
+  char headers[1300], libraries[700], output[600];
+  snprintf (headers, sizeof headers, "%s", frozen_file (""));
+  snprintf (libraries, sizeof libraries, "%s/core/.libs", build_tree ());
   snprintf (output, sizeof output, "%s", path_in ("program"));
-  const char *const compile[] = {
-    "sh", "-c", "exec ${CC:-cc} \"$@\"", "cc", "-Wall", include, source, "-o", output, library, NULL
-  };
-  struct finished compiled = run_program (compile, NULL, 0);
-  cr_assert_eq (compiled.status, 0, "%s", compiled.error);
-  free_finished (&compiled);
+  compile_program (headers, frozen_file ("program.c"), libraries, output);
   const char *const run[] = { output, "local:", NULL };
   struct finished ran = run_program (run, NULL, 0);
   cr_expect_eq (ran.status, 0, "%s", ran.error);
