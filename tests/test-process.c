@@ -968,7 +968,9 @@ TEST_ON_LOOP (telling, says_when_input_is_taken_again)
       cr_assert_lt (done, 64 * (size_t) MIB, "it takes everything");
     }
   while ((told.events & LR_PROCESS_INPUT) != 0);
-  cr_expect_eq (lr_process_offer (process, buffer, sizeof buffer), 0);
+  /* It speaks only of room that is worth it.  */
+  while ((taken = lr_process_offer (process, buffer, sizeof buffer)) > 0)
+    done += taken;
   write_file (in_work ("go"), "", 0, 0644);
   int64_t since = now_ms ();
   while (done < size)
