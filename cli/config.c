@@ -72,15 +72,14 @@ config_perform (char **operands, size_t count)
   int status = connect_registry (&registry);
   if (status != 0)
     return status;
-  if (lr_registry_settings (registry, &list, &error) != 0)
-    status = report_open_failure (&error);
-  else if (json_wanted)
+  int failed = lr_registry_settings (registry, &list, &error);
+  if (failed == 0 && json_wanted)
     print_json (list);
-  else
-    for (size_t i = 0; i < list->count; i++)
-      print_setting (list->items[i]);
-  if (status == 0)
-    lr_free (list);
+  for (size_t i = 0; !json_wanted && list != NULL && i < list->count; i++)
+    print_setting (list->items[i]);
+  if (failed != 0)
+    status = report_open_failure (&error);
+  lr_free (list);
   lr_registry_free (registry);
   return status;
 }

@@ -508,30 +508,37 @@ read_user_file (struct config *config, struct lr_error *error)
   return status;
 }
 
+/* All of them, also behind one with a mistake; the error is the first one's.  */
 static int
 read_system_files (struct config *config, struct lr_error *error)
 {
+  struct lr_error later;
+  int status = 0;
   const char *list = secure_getenv ("XDG_CONFIG_DIRS");
   if (list == NULL || list[0] == '\0')
     list = "/etc/xdg";
   for (size_t length; *list != '\0'; list += length + (list[length] == ':'))
     {
       length = strcspn (list, ":");
-      if (read_directory (config, list, length, true, error) != 0)
-        return -1;
+      if (read_directory (config, list, length, true, status == 0 ? error : &later) != 0)
+        status = -1;
     }
-  return read_directory (config, CONFIG_DIRECTORY, strlen (CONFIG_DIRECTORY), true, error);
+  if (read_directory (config, CONFIG_DIRECTORY, strlen (CONFIG_DIRECTORY), true,
+                      status == 0 ? error : &later)
+      != 0)
+    status = -1;
+  return status;
 }
 
 int
 config_load (struct config *config, const char *path, struct lr_error *error)
 {
+  struct lr_error later;
   *config = (struct config){ NULL, 0, NULL, 0 };
   if (path != NULL)
     return read_file (config, path, false, error);
-  if (!trust_is_set_id () && read_user_file (config, error) != 0)
-    return -1;
-  return read_system_files (config, error);
+  int status = trust_is_set_id () ? 0 : read_user_file (config, error);
+  return read_system_files (config, status == 0 ? error : &later) == 0 ? status : -1;
 }
 
 /* ---- targets ---- */

@@ -46,9 +46,9 @@ struct config
   size_t setting_count;
 };
 
-/* Read the files that are there; PATH not NULL: that one only, which has to be there.  Errors:
-   INVALID_VALUE (`longreach.conf`), with the file and the line; IO; NO_MEMORY.  config_free in any
-   case.  */
+/* Read the files that are there; PATH not NULL: that one only, which has to be there.  With an error
+   CONFIG has what is right.  Errors: INVALID_VALUE (`longreach.conf`), with the file and the line;
+   IO; NO_MEMORY.  config_free in any case.  */
 int config_load (struct config *config, const char *path, struct lr_error *error);
 void config_free (struct config *config);
 

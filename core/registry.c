@@ -196,28 +196,25 @@ lr_registry_set_config (lr_registry *registry, const char *file, struct lr_error
   return late ? error_set_field (error, "file", "the configuration has been read already") : 0;
 }
 
-/* Read it, unless that is done.  With the lock.  */
+/* Read it, unless that is done.  With the lock.  After an error it has what is right, and is read
+   once more the next time.  */
 static int
 configure (lr_registry *registry, struct lr_error *error)
 {
   if (registry->configured)
     return 0;
+  config_free (&registry->config);
   if (!registry->no_config && config_load (&registry->config, registry->config_file, error) != 0)
-    {
-      config_free (&registry->config);
-      return -1;
-    }
+    return -1;
   registry->configured = true;
   return 0;
 }
 
-/* The search path, with the lock.  search_path_free in any case.  */
+/* The search path by what is configured, with the lock.  search_path_free in any case.  */
 static int
 build_path (lr_registry *registry, struct search_path *path, struct lr_error *error)
 {
   *path = (struct search_path){ NULL, 0 };
-  if (configure (registry, error) != 0)
-    return -1;
   return search_path_build (path, (const char *const *) registry->directories,
                             registry->directory_count, &registry->config)
                  == 0
@@ -225,14 +222,28 @@ build_path (lr_registry *registry, struct search_path *path, struct lr_error *er
              : error_no_memory (error);
 }
 
-int
-registry_read (lr_registry *registry, const struct config **config, struct search_path *path,
-               struct lr_error *error)
+/* Both, or neither.  */
+static int
+configure_path (lr_registry *registry, struct search_path *path, struct lr_error *error)
 {
+  *path = (struct search_path){ NULL, 0 };
+  return configure (registry, error) == 0 ? build_path (registry, path, error) : -1;
+}
+
+int
+registry_inspect (lr_registry *registry, registry_inspector *inspect, void *context,
+                  struct lr_error *error)
+{
+  struct search_path path;
+  struct lr_error no_path;
   pthread_mutex_lock (&registry->lock);
-  int status = build_path (registry, path, error);
+  int status = configure (registry, error);
+  if (build_path (registry, &path, status == 0 ? error : &no_path) != 0)
+    status = -1;
+  else
+    inspect (context, &registry->config, &path);
   pthread_mutex_unlock (&registry->lock);
-  *config = &registry->config;
+  search_path_free (&path);
   return status;
 }
 
@@ -446,7 +457,7 @@ search_plugins (lr_registry *registry, const char *schema, struct lr_error *erro
 {
   struct search search = { .registry = registry, .schema = schema, .error = error };
   struct search_path path;
-  int status = build_path (registry, &path, error);
+  int status = configure_path (registry, &path, error);
   if (status == 0 && walk (&path, visit_for_search, &search) != 0)
     error_no_memory (error);
   else if (status == 0 && !search.decided)
@@ -665,7 +676,8 @@ lr_registry_list (lr_registry *registry, struct lr_connector_list **result, stru
   struct search_path path = { NULL, 0 };
   struct listing listing = { .list = result_new (sizeof *listing.list) };
   pthread_mutex_lock (&registry->lock);
-  int status = listing.list == NULL ? error_no_memory (error) : build_path (registry, &path, error);
+  int status =
+      listing.list == NULL ? error_no_memory (error) : configure_path (registry, &path, error);
   listing.failed = status != 0 || listing.list == NULL;
   if (!listing.failed)
     list_built_in (registry, &listing);
@@ -691,10 +703,11 @@ lr_registry_search_path (lr_registry *registry, char **result, struct lr_error *
 {
   struct lr_error local;
   struct search_path path;
-  const struct config *config;
   error = error_begin (error, &local);
   *result = NULL;
-  int failed = registry_read (registry, &config, &path, error);
+  pthread_mutex_lock (&registry->lock);
+  int failed = configure_path (registry, &path, error);
+  pthread_mutex_unlock (&registry->lock);
   size_t size = 1;
   for (size_t i = 0; i < path.count && failed == 0; i++)
     size += strlen (path.directories[i].path) + 1;

@@ -16,10 +16,12 @@ const struct connector *registry_find (lr_registry *registry, const char *schema
 int registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                            const char *const *options, struct lr_error *error);
 
-/* What REGISTRY reads: its configuration, which is borrowed, and its search path, which
-   search_path_free frees in any case.  */
-int registry_read (lr_registry *registry, const struct config **config, struct search_path *path,
-                   struct lr_error *error);
+/* Show INSPECT what REGISTRY has read, under its lock.  With an error that is what is right of the
+   configuration; without memory INSPECT is not called.  */
+typedef void registry_inspector (void *context, const struct config *config,
+                                 const struct search_path *path);
+int registry_inspect (lr_registry *registry, registry_inspector *inspect, void *context,
+                      struct lr_error *error);
 
 /* Let REGISTRY live until it is freed once more: a connection may end after the program has freed
    both.  */

@@ -91,31 +91,28 @@ add_configured (struct listing *listing, const struct config *config,
   free (section);
 }
 
+static void
+add_all (void *context, const struct config *config, const struct search_path *path)
+{
+  struct listing *listing = context;
+  add_directories (listing, path, LR_SOURCE_PROGRAM);
+  add_environment (listing);
+  for (size_t i = 0; i < config->setting_count; i++)
+    add_configured (listing, config, &config->settings[i]);
+  add_directories (listing, path, LR_SOURCE_INSTALLED);
+}
+
 int
 lr_registry_settings (lr_registry *registry, struct lr_setting_list **result,
                       struct lr_error *error)
 {
   struct lr_error local;
-  struct search_path path;
-  const struct config *config;
   error = error_begin (error, &local);
   *result = NULL;
-  if (registry_read (registry, &config, &path, error) != 0)
-    {
-      search_path_free (&path);
-      return -1;
-    }
   struct listing listing = { .list = result_new (sizeof *listing.list) };
-  listing.failed = listing.list == NULL;
-  if (!listing.failed)
-    {
-      add_directories (&listing, &path, LR_SOURCE_PROGRAM);
-      add_environment (&listing);
-      for (size_t i = 0; i < config->setting_count; i++)
-        add_configured (&listing, config, &config->settings[i]);
-      add_directories (&listing, &path, LR_SOURCE_INSTALLED);
-    }
-  search_path_free (&path);
+  if (listing.list == NULL)
+    return error_no_memory (error);
+  int status = registry_inspect (registry, add_all, &listing, error);
   if (!listing.failed)
     listing.list->items = result_own (listing.list, listing.items);
   else
@@ -126,5 +123,5 @@ lr_registry_settings (lr_registry *registry, struct lr_setting_list **result,
       return error_no_memory (error);
     }
   *result = listing.list;
-  return 0;
+  return status;
 }

@@ -1640,7 +1640,9 @@ Test (command, a_mistake_in_the_configuration_is_told_by_whatever_needs_it)
 #define MISTAKE                                                                                    \
   "longreach: /*/config/longreach/longreach.conf:2: [longreach] has no setting "                   \
   "\"default_scheme\"; it has path and default_schema\n"
-  LONGREACH (2, "", MISTAKE, "config");
+  LONGREACH (2, "LONGREACH_PLUGIN_PATH = *path = /*installed\n", MISTAKE, "config");
+  LONGREACH (2, "{\"error\":{\"kind\":\"invalid-value\",*\"field\":\"longreach.conf\",*}}\n", "",
+             "config", "--json");
   LONGREACH (2, "", MISTAKE, "plugins");
   LONGREACH (2, "", MISTAKE, "hostname", "local:");
   LONGREACH (255, "", MISTAKE, "run", "local:", "true");

@@ -169,6 +169,8 @@ expect_mistake (const char *file, const char *text, const char *message)
   cr_expect_str_eq (error.message, expected);
   cr_expect_eq (lr_registry_settings (registry, &settings, &error), -1);
   cr_expect_str_eq (error.message, expected);
+  cr_expect_not_null (settings);
+  lr_free (settings);
   cr_expect_eq (lr_registry_list (registry, &list, &error), -1);
   cr_expect_str_eq (error.message, expected);
   /* What the program brought needs none.  */
@@ -550,6 +552,36 @@ Test (config, settings_say_where_they_come_from_and_whether_they_count)
       cr_expect_eq (setting->source, (unsigned) rows[i].source, "%s", rows[i].value);
       cr_expect_eq (setting->overridden, (unsigned) rows[i].overridden, "%s", rows[i].value);
     }
+  lr_free (list);
+  lr_registry_free (registry);
+}
+
+Test (config, beside_a_mistake_all_that_is_right_is_still_listed)
+{
+  struct lr_error error;
+  struct lr_setting_list *list;
+  char expected[600];
+  make_configs ();
+  write_config ("u/longreach/longreach.conf", "[longreach]\npath = /user\nneither\n");
+  write_config ("s/longreach/longreach.conf", "nothing of this is right\n");
+  lr_registry *registry = new_registry (NULL);
+  cr_assert_eq (lr_registry_add_directory (registry, "/program", NULL), 0);
+  cr_expect_eq (lr_registry_settings (registry, &list, &error), -1);
+  /* The first mistake is told.  */
+  snprintf (expected, sizeof expected, "%s:3: this is neither a [section] nor NAME = VALUE",
+            path_in ("u/longreach/longreach.conf"));
+  cr_expect_str_eq (error.message, expected);
+  find_setting (list, "path", "/program");
+  find_setting (list, "path", "/user");
+  find_setting (list, "default_schema", "far");
+  cr_expect_eq (find_setting (list, "path", "/third")->source, LR_SOURCE_SYSTEM);
+  lr_free (list);
+  /* Mended, it counts.  */
+  write_config ("u/longreach/longreach.conf", "[longreach]\npath = /user\n");
+  write_config ("s/longreach/longreach.conf", "");
+  expect_host (registry, "bare", "bare:0");
+  cr_expect_eq (lr_registry_settings (registry, &list, &error), 0, "%s", error.message);
+  find_setting (list, "path", "/user");
   lr_free (list);
   lr_registry_free (registry);
 }

@@ -384,3 +384,25 @@ Test (trust, what_belongs_to_this_user_is_trusted)
   expect_use (&kinds[1], &place, NOTHING, NULL, "one's own file");
   cr_assert_eq (seteuid (0), 0);
 }
+
+/* A group that is the owner's alone lets nobody else write.  */
+Test (trust, a_private_group_may_write)
+{
+  need_root ();
+  const struct passwd *user = getpwnam ("daemon");
+  const struct group *group = user == NULL ? NULL : getgrgid (user->pw_gid);
+  if (group == NULL || strcmp (group->gr_name, "daemon") != 0 || group->gr_mem[0] != NULL)
+    skip_test ("the account daemon has no group of its own");
+  struct place place = make_place (&kinds[1], false);
+  cr_assert_eq (chown (place.file, user->pw_uid, user->pw_gid), 0);
+  cr_assert_eq (chmod (place.file, 0664), 0);
+  cr_assert_eq (seteuid (user->pw_uid), 0);
+  expect_use (&kinds[1], &place, NOTHING, NULL, "the owner's own group");
+  /* But another file's owner has nothing to do with it.  */
+  cr_assert_eq (seteuid (0), 0);
+  cr_assert_eq (chown (place.file, 0, user->pw_gid), 0);
+  cr_assert_eq (seteuid (user->pw_uid), 0);
+  expect_use (&kinds[1], &place, FILE_ITSELF,
+              " can be written by the group daemon (its mode is 0664)", "another's own group");
+  cr_assert_eq (seteuid (0), 0);
+}
