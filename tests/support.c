@@ -855,3 +855,22 @@ compile_program (const char *headers, const char *source, const char *libraries,
   cr_assert_eq (finished.status, 0, "%s is not compiled: %s", source, finished.error);
   free_finished (&finished);
 }
+
+void
+copy_library (const char *place)
+{
+  char original[700];
+  snprintf (original, sizeof original, "%s/core/.libs/liblongreach.so", build_tree ());
+  const char *const command[] = { "sh",
+                                  "-c",
+                                  "mkdir \"$2\" && cp \"$1\" \"$2/liblongreach.so\" && "
+                                  "chmod -R a+rX \"$2\" && "
+                                  "ln -s liblongreach.so \"$2/liblongreach.so.0\"",
+                                  "copy",
+                                  original,
+                                  place,
+                                  NULL };
+  struct finished finished = run_program (command, NULL, 0);
+  cr_assert_eq (finished.status, 0, "%s", finished.error);
+  free_finished (&finished);
+}

@@ -238,6 +238,9 @@ void compile_plugin (const char *compiler, const char *source, const char *file,
 void compile_plugin_against (const char *headers, const char *compiler, const char *source,
                              const char *file, bool leave_undefined);
 
+/* Copy the library into the directory PLACE, which is made, and where everybody can read it.  */
+void copy_library (const char *place);
+
 /* Compile the file SOURCE as a program that uses the library, into FILE; with the headers below
    HEADERS, and the library in LIBRARIES, where it is also looked for when the program runs.  */
 void compile_program (const char *headers, const char *source, const char *libraries,

@@ -688,7 +688,7 @@ expect_told (bool told)
 Test (config, a_set_id_program_believes_neither_the_environment_nor_the_user)
 {
   struct statvfs system;
-  char include[1100], original[700];
+  char include[1100];
   need_root ();
   cr_assert_eq (statvfs (path_in ("."), &system), 0);
   if ((system.f_flag & ST_NOSUID) != 0)
@@ -699,20 +699,7 @@ Test (config, a_set_id_program_believes_neither_the_environment_nor_the_user)
   make_configs ();
   setenv ("LONGREACH_PLUGIN_PATH", "/environment", 1);
   write_config ("tell.c", tell_all);
-  /* Where everybody can read it.  */
-  cr_assert_eq (mkdir (path_in ("library"), 0755), 0);
-  snprintf (original, sizeof original, "%s/core/.libs/liblongreach.so", build_tree ());
-  const char *const copy[] = { "sh",
-                               "-c",
-                               "cp \"$1\" \"$2/liblongreach.so\" && cd \"$2\" && chmod 755 * && "
-                               "ln -s liblongreach.so liblongreach.so.0",
-                               "copy",
-                               original,
-                               path_in ("library"),
-                               NULL };
-  struct finished copied = run_program (copy, NULL, 0);
-  cr_assert_eq (copied.status, 0, "%s", copied.error);
-  free_finished (&copied);
+  copy_library (path_in ("library"));
   snprintf (include, sizeof include, "%s/include", source_tree ());
   compile_program (include, path_in ("tell.c"), path_in ("library"), path_in ("tell"));
   cr_assert_eq (chmod (path_in ("tell"), 0755), 0);

@@ -406,3 +406,43 @@ Test (trust, a_private_group_may_write)
               " can be written by the group daemon (its mode is 0664)", "another's own group");
   cr_assert_eq (seteuid (0), 0);
 }
+
+/* Prints what is wrong with the configuration that is named, if anything is.  */
+static const char check_config[] = "#include <longreach/longreach.h>\n"
+                                   "#include <stdio.h>\n"
+                                   "int main (int argc, char **argv) {\n"
+                                   "  struct lr_error error = { 0 };\n"
+                                   "  struct lr_setting_list *list;\n"
+                                   "  lr_registry *registry = lr_registry_new ();\n"
+                                   "  lr_registry_set_config (registry, argv[argc - 1], NULL);\n"
+                                   "  lr_registry_settings (registry, &list, &error);\n"
+                                   "  fputs (error.message, stdout);\n"
+                                   "  lr_free (list);\n"
+                                   "  lr_registry_free (registry);\n"
+                                   "  return 0;\n"
+                                   "}\n";
+
+/* Whoever owns the library decides what its programs do anyway.  */
+Test (trust, the_owner_of_the_library_is_trusted)
+{
+  char include[1100];
+  need_root ();
+  struct place place = make_place (&kinds[1], false);
+  cr_assert_eq (chown (place.file, ORDINARY_ID, ORDINARY_ID), 0);
+  write_file (path_in ("check.c"), check_config, strlen (check_config), 0644);
+  copy_library (path_in ("library"));
+  snprintf (include, sizeof include, "%s/include", source_tree ());
+  compile_program (include, path_in ("check.c"), path_in ("library"), path_in ("check"));
+  const char *const command[] = { "env",      "-u", "LD_LIBRARY_PATH", path_in ("check"),
+                                  place.file, NULL };
+  for (int owned = 0; owned < 2; owned++)
+    {
+      if (owned)
+        cr_assert_eq (chown (path_in ("library/liblongreach.so"), ORDINARY_ID, ORDINARY_ID), 0);
+      struct finished finished = run_program (command, NULL, 0);
+      cr_expect_eq (finished.status, 0, "%s", finished.error);
+      cr_expect_eq (strstr (finished.output, "the owner of longreach") == NULL, owned, "%s",
+                    finished.output);
+      free_finished (&finished);
+    }
+}
