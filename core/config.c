@@ -355,7 +355,7 @@ read_line (char *buffer, int size, void *context)
   ssize_t length = getline (&reading->text, &reading->room, reading->stream);
   if (length < 0)
     {
-      reading->errnum = errno;
+      reading->errnum = reading->errnum != 0 ? reading->errnum : errno;
       return NULL;
     }
   reading->line++;
@@ -654,4 +654,40 @@ config_expand (const struct config *config, const char *url, char **result, stru
   free (*result);
   *result = NULL;
   return -1;
+}
+
+/* Add to ERROR where HOP, of LENGTH bytes and bare, is set.  */
+static void
+explain_hop (const struct config *config, const char *hop, size_t length, struct lr_error *error)
+{
+  struct lr_error told = *error;
+  char *name = strndup (hop, length);
+  const struct config_setting *setting =
+      name == NULL ? NULL : config_find (config, CONFIG_ALIAS, name);
+  bool is_alias = setting != NULL;
+  if (!is_alias)
+    setting = config_find (config, CONFIG_DEFAULT_SCHEMA, NULL);
+  if (name != NULL && setting != NULL)
+    {
+      error_set (error, (enum lr_error_kind) told.kind, "%s; %s%s is set in %s:%u", told.message,
+                 is_alias ? "" : "the schema of ", name, config->files[setting->file].path,
+                 setting->line);
+      memcpy (told.message, error->message, sizeof told.message);
+      *error = told;
+    }
+  free (name);
+}
+
+void
+config_explain (const struct config *config, const char *url, struct lr_error *error)
+{
+  for (const char *hop = url;; hop++)
+    {
+      size_t length = strcspn (hop, ","), name = strcspn (hop, "?,");
+      if (name > 0 && memchr (hop, ':', name) == NULL)
+        explain_hop (config, hop, name, error);
+      hop += length;
+      if (*hop == '\0')
+        return;
+    }
 }

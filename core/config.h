@@ -46,9 +46,9 @@ struct config
   size_t setting_count;
 };
 
-/* Read the files that are there; PATH not NULL: that one only, which has to be there.  With an error
-   CONFIG has what is right.  Errors: INVALID_VALUE (`longreach.conf`), with the file and the line;
-   IO; NO_MEMORY.  config_free in any case.  */
+/* Read the files that are there; PATH not NULL: that one only, which has to be there.  With an
+   error CONFIG has what is right.  Errors: INVALID_VALUE (`longreach.conf`), with the file and the
+   line; IO; NO_MEMORY.  config_free in any case.  */
 int config_load (struct config *config, const char *path, struct lr_error *error);
 void config_free (struct config *config);
 
@@ -61,5 +61,9 @@ const struct config_setting *config_find (const struct config *config, enum conf
    alias stands for itself, or a user is given beside one.  */
 int config_expand (const struct config *config, const char *url, char **result,
                    struct lr_error *error);
+
+/* Say in ERROR, which is about what URL became, where its bare names are set.  Nothing else of URL
+   is told, since there may be a secret in it.  */
+void config_explain (const struct config *config, const char *url, struct lr_error *error);
 
 #endif

@@ -525,17 +525,6 @@ add_defaults (const struct config *config, struct lr_hop *hop, struct lr_error *
   return 0;
 }
 
-/* Say in ERROR, which is about EXPANDED, where that comes from.  */
-static void
-explain_expansion (struct lr_error *error, const char *url, const char *expanded)
-{
-  struct lr_error told = *error;
-  error_set (error, (enum lr_error_kind) told.kind, "%s; by longreach.conf, %s is %s", told.message,
-             url, expanded);
-  memcpy (told.message, error->message, sizeof told.message);
-  *error = told;
-}
-
 int
 registry_parse_target (lr_registry *registry, struct target *target, const char *url,
                        const char *const *options, struct lr_error *error)
@@ -552,8 +541,8 @@ registry_parse_target (lr_registry *registry, struct target *target, const char 
   if (status != 0)
     return -1;
   status = target_parse (target, expanded, options, find_table, registry, error);
-  if (status != 0 && strcmp (expanded, url) != 0)
-    explain_expansion (error, url, expanded);
+  if (status != 0)
+    config_explain (config, url, error);
   for (size_t i = 0; status == 0 && i < target->count; i++)
     {
       status = add_defaults (config, &target->hops[i], error);

@@ -92,6 +92,10 @@ check_target (const struct config *config, const char *target)
 {
   struct lr_error error;
   char *expanded;
+  error_set_field (&error, "url", "a sentence");
+  config_explain (config, target, &error);
+  require (strncmp (error.message, "a sentence", strlen ("a sentence")) == 0);
+  require (error.kind == LR_ERROR_INVALID_VALUE && strcmp (error.field, "url") == 0);
   error_begin (&error, &error);
   if (config_expand (config, target, &expanded, &error) != 0)
     {

@@ -363,16 +363,21 @@ Test (config, targets_that_come_to_nothing_say_what_led_there)
                          ":9: its url says which user; write web1 alone, or near:bob@web1 for "
                          "another host of that name");
   expect_host (registry, "many", "the target is longer than 65536 characters");
-  expect_host (registry, "somewhere?leve=1",
-               "the connector near takes no option \"leve\"; it takes level, word, dispatcher, "
-               "protocol, deploy, directory, bootstrap; by longreach.conf, somewhere?leve=1 is "
-               "near:somewhere?leve=1");
-  expect_host (registry, "web1?level=x",
-               "level=x: the value is a number; by longreach.conf, web1?level=x is "
-               "far:root@10.0.0.7:22?level=x");
+#define TAKES                                                                                      \
+  "; it takes level, word, dispatcher, protocol, deploy, directory, bootstrap; the schema of "     \
+  "somewhere is set in "
+  expect_target_refused (registry, "somewhere?leve=1",
+                         "the connector near takes no option \"leve\"" TAKES, ":2");
+  expect_target_refused (registry, "web1?level=x",
+                         "level=x: the value is a number; web1 is set in ", ":9");
   char *message = ask (registry, "bad");
   cr_expect_not_null (strstr (message, "no connector has the schema \"nope\""));
-  cr_expect_not_null (strstr (message, "; by longreach.conf, bad is nope:x"));
+  cr_expect_not_null (strstr (message, "; bad is set in "));
+  free (message);
+  /* Only names are told, since there may be a secret in a URL.  */
+  message = ask (registry, "web1,near:bob:secret@x");
+  cr_expect_not_null (strstr (message, "; web1 is set in "), "%s", message);
+  cr_expect_null (strstr (message, "secret"), "%s", message);
   free (message);
   lr_registry_free (registry);
 }
