@@ -227,9 +227,9 @@ struct lr_setting_list
   const struct lr_setting *const *items;
 };
 
-/* List all that is set: by the program, the environment, configuration files, and by how the library
-   was built, in the order in which they count.  A mistake in a configuration file leaves in *RESULT
-   what is right.  */
+/* List all that is set: by the program, the environment, configuration files, and by how the
+   library was built, in the order in which they count.  A mistake in a configuration file leaves in
+   *RESULT what is right.  */
 int lr_registry_settings (lr_registry *registry, struct lr_setting_list **result,
                           struct lr_error *error);
 
