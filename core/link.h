@@ -68,18 +68,20 @@ struct link_settings
 struct link
 {
   struct link_settings settings;
-  enum link_phase phase;
   char *host; /* owned */
+  enum link_phase phase;
 
-  bool plain;                  /* its protocol */
-  bool reached;                /* the dispatcher has answered */
+  bool plain;        /* its protocol */
+  bool reached;      /* the dispatcher has answered */
+  bool attempt_over; /* the transport is being ended for the next attempt */
+  bool transport_ended;
+  bool cleaning;               /* what a push has left is being removed, through CLEANER */
+  bool asked;                  /* for a sign of life */
+  bool late;                   /* it is the time that is over */
+  bool closing;                /* nobody wants to know why any more */
   struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
   struct prompter *prompter;   /* owned; NULL: questions can't be asked, or no more */
-  bool attempt_over;           /* the transport is being ended for the next attempt */
-  bool transport_ended;
-  struct transport transport;
-  bool cleaning; /* through this one: what a push has left is being removed */
-  struct transport cleaner;
+  struct transport transport, cleaner;
   struct session *session;    /* owned; NULL: it is plain */
   struct plain_client client; /* or this */
   struct loop_call flush;
@@ -88,11 +90,8 @@ struct link
 
   struct loop_timer alive;
   int64_t last_life;
-  bool asked;
 
   char *problem;          /* owned: what the far side did wrong; NULL: it ended */
-  bool late;              /* it is the time that is over */
-  bool closing;           /* nobody wants to know why any more */
   struct lr_error reason; /* in LINK_BROKEN */
 };
 

@@ -18,7 +18,9 @@
 enum
 {
   SIZE_MAX_SENT = 64 << 20, /* bytes: far more than any dispatcher */
-  BLOCK = 512,              /* of a tar archive */
+  BLOCK = 512,              /* of a tar archive, */
+  HEAD = 2 * BLOCK,         /* which begins with two headers */
+  TAIL = 3 * BLOCK,         /* and ends with a block that is begun, and two that are empty */
 };
 
 char *
@@ -194,7 +196,7 @@ payload_load_archive (struct payload *payload, const char *machine, const char *
                       const char *name)
 {
   char path[100];
-  int errnum = load (payload, machine, 2 * BLOCK, 3 * BLOCK);
+  int errnum = load (payload, machine, HEAD, TAIL);
   if (errnum != 0)
     return errnum;
   /* Whoever is to run it must get there, and not look around.  */
@@ -202,8 +204,8 @@ payload_load_archive (struct payload *payload, const char *machine, const char *
   write_header (payload->data, path, 0711, 0, '5');
   snprintf (path, sizeof path, "%s/%s", folder, name);
   write_header (payload->data + BLOCK, path, 0755, payload->size, '0');
-  /* Padded to a block, and two empty ones for the end.  */
-  payload->size = 2 * BLOCK + (payload->size + BLOCK - 1) / BLOCK * BLOCK + 2 * BLOCK;
+  size_t blocks = (payload->size + BLOCK - 1) / BLOCK + 2;
+  payload->size = HEAD + blocks * BLOCK;
   return 0;
 }
 
