@@ -7,22 +7,8 @@
 # A dispatcher kills what is left of its commands after five seconds.
 PATIENCE=15
 
-failed=0
-
-# Not the script that libtool wraps around a program, so that its process is known.
-longreach=$(command -v longreach)
-if [ -x "$(dirname "$longreach")/.libs/longreach" ]; then
-  longreach=$(dirname "$longreach")/.libs/longreach
-fi
-
-ok () {
-  echo "ok $1"
-}
-
-not_ok () {
-  echo "not ok $1${2:+: $2}"
-  failed=1
-}
+# shellcheck source=tests/report.sh
+. "$srcdir/tests/report.sh"
 
 # check NAME STATUS OUTPUT COMMAND...: the command ends with that status, and all that it says,
 # which is left in $said, matches the pattern OUTPUT.

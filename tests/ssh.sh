@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # who sources it looks at $output
+# shellcheck disable=SC2034,SC2154 # who sources it looks at $output, and sets $srcdir
 # shellcheck disable=SC2016 # the far side expands it
 # What the tests of the connector ssh share.  Sourced, behind servers.sh.
 
@@ -10,22 +10,8 @@ need ssh sshd pgrep
 # In a /run of the test's own.  Not below /tmp, which a server may hide.
 scratch=/run/test
 mkdir "$scratch"
-failed=0
-
-# Not the script that libtool wraps around a program, so that its process is known.
-longreach=$(command -v longreach)
-if [ -x "$(dirname "$longreach")/.libs/longreach" ]; then
-  longreach=$(dirname "$longreach")/.libs/longreach
-fi
-
-ok () {
-  echo "ok $1"
-}
-
-not_ok () {
-  echo "not ok $1${2:+: $2}"
-  failed=1
-}
+# shellcheck source=tests/report.sh
+. "$srcdir/tests/report.sh"
 
 # wait_until SECONDS COMMAND...
 wait_until () {

@@ -21,16 +21,8 @@ trap 'chmod -R u+w "$scratch"; rm -rf "$scratch" "$builddir"/plugins/.libs/*.soT
 chmod 755 "$scratch"
 stage=$scratch/stage
 
-failed=0
-
-ok () {
-  echo "ok $1"
-}
-
-not_ok () {
-  echo "not ok $1${2:+: $2}"
-  failed=1
-}
+# shellcheck source=tests/report.sh
+. "$srcdir/tests/report.sh"
 
 # check NAME COMMAND...: what it says is shown if it fails.
 check () {

@@ -14,22 +14,8 @@ PATIENCE=15
 umask 022
 scratch=$(mktemp -d)
 mark=LR_LEFTOVERS=$$-$RANDOM$RANDOM$RANDOM
-failed=0
-
-# Not the script that libtool wraps around a program, in which a random moment would often fall.
-longreach=$(command -v longreach)
-if [ -x "$(dirname "$longreach")/.libs/longreach" ]; then
-  longreach=$(dirname "$longreach")/.libs/longreach
-fi
-
-ok () {
-  echo "ok $1"
-}
-
-not_ok () {
-  echo "not ok $1${2:+: $2}"
-  failed=1
-}
+# shellcheck source=tests/report.sh
+. "${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/report.sh"
 
 # The ids of the marked processes, zombies excepted: those have no environment any more.
 marked () {
