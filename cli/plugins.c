@@ -13,6 +13,7 @@ enum
 {
   SCHEMA_WIDTH = 12,
   VERSION_WIDTH = 10,
+  ABI_WIDTH = 3,
   SOURCE_WIDTH = 13,
   DETAIL_INDENT = 4,
 };
@@ -156,8 +157,11 @@ print_detail (const char *label, const char *text)
 static void
 print_connector (const struct lr_connector_info *info)
 {
+  char abi[24];
   print_cell (info->schema, SCHEMA_WIDTH);
   print_cell (info->version, VERSION_WIDTH);
+  snprintf (abi, sizeof abi, "%lu", (unsigned long) info->abi);
+  print_cell (info->abi == 0 ? NULL : abi, ABI_WIDTH);
   print_cell (source_name (info), SOURCE_WIDTH);
   text_print (info->description != NULL ? info->description : "-");
   putchar ('\n');
@@ -171,6 +175,7 @@ print_table (const struct lr_connector_list *list, const char *schema)
 {
   print_cell ("SCHEMA", SCHEMA_WIDTH);
   print_cell ("VERSION", VERSION_WIDTH);
+  print_cell ("ABI", ABI_WIDTH);
   print_cell ("SOURCE", SOURCE_WIDTH);
   puts ("DESCRIPTION");
   for (size_t i = 0; i < list->count; i++)

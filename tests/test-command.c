@@ -1512,8 +1512,8 @@ Test (command, plugins_are_looked_for_where_the_options_and_the_environment_say)
   write_text ("second/README", "not for anyone");
   snprintf (setting, sizeof setting, "LONGREACH_PLUGIN_PATH=%s", path_in ("second"));
   snprintf (expected, sizeof expected,
-            "SCHEMA       VERSION    SOURCE        DESCRIPTION\n"
-            "local        * environment   this machine\n    %s/second/local.so\n",
+            "SCHEMA       VERSION    ABI SOURCE        DESCRIPTION\n"
+            "local        * 1   environment   this machine\n    %s/second/local.so\n",
             path_in ("."));
   PROGRAM (0, "*", "longreach: local: loaded */second/local.so\n*", "env", setting, "longreach",
            "whoami", "-v", "local:");
@@ -1526,11 +1526,11 @@ Test (command, plugins_are_looked_for_where_the_options_and_the_environment_say)
   PROGRAM (255, "", "*searched: /nonexistent, *", "env", "LONGREACH_PLUGIN_PATH=/nonexistent",
            "longreach", "run", "nosuch:", "x");
   PROGRAM (0,
-           "SCHEMA       VERSION    SOURCE        DESCRIPTION\n"
-           "local        * program       this machine\n    /*/first/any-name\n"
-           "-            -          environment   -\n    /*/second/broken.so\n"
+           "SCHEMA       VERSION    ABI SOURCE        DESCRIPTION\n"
+           "local        * 1   program       this machine\n    /*/first/any-name\n"
+           "-            -          -   environment   -\n    /*/second/broken.so\n"
            "    problem: *ELF*\n"
-           "local        * environment   this machine\n    /*/second/local.so\n"
+           "local        * 1   environment   this machine\n    /*/second/local.so\n"
            "    shadowed by /*/first/any-name\n*",
            "", "env", setting, "longreach", "plugins", "--plugin-dir=first");
   PROGRAM (0,

@@ -251,7 +251,7 @@ check "the distributed files can be configured, built and installed" install_for
 same "the installed command finds its library, plugin and dispatcher" hello \
   "$(installed run local: echo hello || true)"
 same "the installed plugin is listed" "installed $prefix/lib/longreach/plugins/local.so" \
-  "$(installed plugins local | awk '/^local/ { printf "%s ", $3; getline; print $1; exit }')"
+  "$(installed plugins local | awk '/^local/ { printf "%s ", $4; getline; print $1; exit }')"
 
 # ---- the examples, as whoever starts from them builds them ----
 
