@@ -66,8 +66,7 @@ struct session_channel
   struct stream streams[FRAME_STREAM_COUNT];
   uint32_t grown; /* bytes by which its windows have, that count in the session's */
 
-  char *request; /* owned: its frames, until they are sent */
-  size_t request_size;
+  struct buffer request; /* its frames, until they are sent */
   enum packet_id request_id;
 };
 
@@ -148,7 +147,7 @@ session_new (const char *nonce, uint32_t lease, const struct session_hooks *hook
 static void
 free_channel (struct session_channel *channel)
 {
-  free (channel->request);
+  buffer_free (&channel->request);
   free (channel);
 }
 
@@ -297,13 +296,14 @@ may_start (const struct session *session, enum session_class class)
 static void
 number_frames (struct session_channel *channel)
 {
-  for (size_t i = 0; i < channel->request_size;)
+  struct buffer *request = &channel->request;
+  for (size_t i = request->start; i < request->end;)
     {
-      const unsigned char *frame = (const unsigned char *) channel->request + i;
+      const unsigned char *frame = (const unsigned char *) request->data + i;
       size_t length = (size_t) frame[0] << 24 | (size_t) frame[1] << 16 | (size_t) frame[2] << 8
                       | (size_t) frame[3];
       for (int j = 0; j < 4; j++)
-        channel->request[i + 4 + (size_t) j] =
+        request->data[i + 4 + (size_t) j] =
             (char) (unsigned char) (channel->number >> (8 * (3 - j)));
       i += 4 + length;
     }
@@ -317,9 +317,9 @@ start_channel (struct session_channel *channel)
   channel->number = ++session->last_number;
   number_frames (channel);
   log_packet (session, '>', channel->number, channel->request_id);
-  append (session, &session->control, channel->request, channel->request_size);
-  free (channel->request);
-  channel->request = NULL;
+  append (session, &session->control, buffer_bytes (&channel->request),
+          buffer_size (&channel->request));
+  buffer_free (&channel->request);
   channel->next = *bucket_of (session, channel->number);
   *bucket_of (session, channel->number) = channel;
   session->count++;
@@ -407,10 +407,7 @@ static void
 keep_request (void *context, const char *data, uint64_t size)
 {
   struct session_channel *channel = context;
-  struct buffer buffer = { channel->request, 0, channel->request_size, channel->request_size };
-  append (channel->session, &buffer, data, (size_t) size);
-  channel->request = buffer.data;
-  channel->request_size = buffer.end;
+  append (channel->session, &channel->request, data, (size_t) size);
 }
 
 static void
@@ -426,7 +423,7 @@ bool
 session_send (struct session_channel *channel, const struct packet *packet)
 {
   size_t waiting =
-      channel->number != 0 ? buffer_size (&channel->session->control) : channel->request_size;
+      buffer_size (channel->number != 0 ? &channel->session->control : &channel->request);
   if (waiting > CONTROL_MAX)
     return false;
   send_packet (channel, packet);
