@@ -673,7 +673,9 @@ Test (bootstrap, what_was_pushed_for_another_machine_is_tried_once_more)
   push_by ((const char *const[]){ path_in ("unpack"), NULL });
   expect_refusal (WORK, "");
   cr_expect_eq (access (path_in ("again"), F_OK), 0);
-  run_program ((const char *const[]){ "rm", "-rf", path_in ("work"), NULL }, NULL, 0);
+  struct finished removal =
+      run_program ((const char *const[]){ "rm", "-rf", path_in ("work"), NULL }, NULL, 0);
+  free_finished (&removal);
   cr_assert_eq (mkdir (path_in ("work"), 0700), 0);
   end ();
 }
