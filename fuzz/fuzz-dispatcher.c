@@ -487,12 +487,13 @@ end_items (void)
       end_item (item);
 }
 
-/* Of both outputs of a Spawn, and the content of a Read.  */
+/* Of both outputs of a Spawn, and the content of a Read.  Without credit it is only asked whether
+   there is more.  */
 static long
 produce (void *context, char *buffer, size_t size)
 {
   struct work_item *item = context;
-  require (item->request != NULL && size > 0 && size <= FRAME_DATA_MAX);
+  require (item->request != NULL && size <= FRAME_DATA_MAX && (size == 0) == (buffer == NULL));
   if (item->left == 0 && item->id == PACKET_READ && item->ends)
     {
       outlet_end (&channel_of (item->request)->outlets[1]);
@@ -501,6 +502,8 @@ produce (void *context, char *buffer, size_t size)
     }
   if (item->left == 0)
     return item->left % 2 == 0 ? OUTLET_LATER : OUTLET_AGAIN;
+  if (size == 0)
+    return OUTLET_AGAIN;
   if (size > item->left)
     size = (size_t) item->left;
   memset (buffer, 'x', size);
