@@ -957,7 +957,9 @@ close_links (lr_connection *connection)
 static void
 finish_closing (lr_connection *connection)
 {
-  if (connection->working > 0 || !close_links (connection))
+  /* First, as a function of the connector's may take any time.  */
+  bool ended = close_links (connection);
+  if (connection->working > 0 || !ended)
     return;
   lr_loop *loop = connection->loop;
   struct link *link = last_link (connection);

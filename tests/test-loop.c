@@ -1849,6 +1849,51 @@ TEST_ON_LOOP (worker, sees_that_a_call_was_cancelled)
   lr_registry_free (registry);
 }
 
+static void
+wrap_as_it_is (const lr_hop *hop, const lr_command *inner, lr_command *out)
+{
+  (void) hop;
+  lr_command_append (out, inner);
+}
+
+/* It inherits all but this one.  */
+static const struct lr_connector half_own_connector = {
+  .size = sizeof (struct lr_connector),
+  .abi = LR_ABI,
+  .option_size = sizeof (struct lr_option),
+  .schema = "half",
+  .description = "a connector of the tests",
+  .flags = LR_SAME_SYSTEM,
+  .wrap = wrap_as_it_is,
+  .stat = own_stat,
+};
+
+TEST_ON_LOOP (worker, that_is_busy_does_not_keep_the_dispatcher)
+{
+  (void) connection;
+  lr_loop *loop = loop_of_test ();
+  lr_registry *registry = lr_registry_new ();
+  lr_connection *half;
+  struct outcome waiting;
+  struct lr_error error;
+  struct lr_open_args open = LR_OPEN_ARGS (.url = "half:", .loop = loop);
+  own.loop_thread = pthread_self ();
+  cr_assert_eq (lr_registry_add_connector (registry, &half_own_connector, &error), 0, "%s",
+                error.message);
+  cr_assert_eq (lr_open (registry, &open, &half, &error), 0, "%s", error.message);
+  lr_registry_free (registry);
+  submit_stat (half, "/patient", &waiting);
+  await_own_stat ();
+  int children = count_children ();
+  lr_close (half);
+  for (int64_t since = now_ms (); count_children () == children;)
+    {
+      dispatch_for (loop, 10);
+      wait_a_moment (since, "the dispatcher ends");
+    }
+  release_own ();
+}
+
 static void *
 release_later (void *unused)
 {
