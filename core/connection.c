@@ -12,11 +12,11 @@
 #include "core/connection.h"
 
 #include "core/args.h"
+#include "core/destination.h"
 #include "core/error.h"
 #include "core/exchange.h"
 #include "core/link.h"
 #include "core/process.h"
-#include "core/registry.h"
 #include "core/result.h"
 #include "core/transfer.h"
 #include "core/worker.h"
@@ -43,11 +43,7 @@ enum phase
 
 struct lr_connection
 {
-  lr_registry *registry; /* held */
-  struct log log;
-  struct target target;
-  const struct connector *connector;
-  char *host; /* owned */
+  struct destination destination;
   lr_loop *loop;
   bool owns_loop;
 
@@ -88,20 +84,21 @@ static void link_is_over (void *context, struct link *link);
 static const struct lr_hop *
 last_hop (const lr_connection *connection)
 {
-  return &connection->target.hops[connection->target.count - 1];
+  return destination_last_hop (&connection->destination);
 }
 
 static int
 last_index (const lr_connection *connection)
 {
-  return (int) connection->target.count - 1;
+  return (int) connection->destination.target.count - 1;
 }
 
 /* The one that calls go to; NULL: there is no tunnel.  */
 static struct link *
 last_link (const lr_connection *connection)
 {
-  return connection->links == NULL ? NULL : &connection->links[connection->target.count - 1];
+  return connection->links == NULL ? NULL
+                                   : &connection->links[connection->destination.target.count - 1];
 }
 
 lr_loop *
@@ -119,13 +116,13 @@ connection_owns_loop (const lr_connection *connection)
 const char *
 connection_host (const lr_connection *connection)
 {
-  return connection->host;
+  return connection->destination.host;
 }
 
 void
 connection_blame (const lr_connection *connection, struct lr_error *error)
 {
-  error_add_hop (error, last_index (connection), connection->host);
+  error_add_hop (error, last_index (connection), connection->destination.host);
 }
 
 struct lr_process **
@@ -215,7 +212,7 @@ connection_flush_soon (lr_connection *connection)
 bool
 connection_tunnels (const lr_connection *connection, enum operation operation)
 {
-  return connection->connector->providers[operation] == PROVIDER_TUNNEL;
+  return connection->destination.connector->providers[operation] == PROVIDER_TUNNEL;
 }
 
 bool
@@ -230,11 +227,11 @@ connection_session (lr_connection *connection, struct lr_error *error)
   const struct link *link = last_link (connection);
   if (connection->phase == PHASE_BROKEN)
     *error = connection->reason;
-  else if (connection->connector->providers[OPERATION_RUN] == PROVIDER_TUNNEL && link != NULL
-           && link->session != NULL)
+  else if (connection->destination.connector->providers[OPERATION_RUN] == PROVIDER_TUNNEL
+           && link != NULL && link->session != NULL)
     return link->session;
   else
-    error_set (error, LR_ERROR_UNSUPPORTED, "%s: %s", connection->host,
+    error_set (error, LR_ERROR_UNSUPPORTED, "%s: %s", connection->destination.host,
                link == NULL || link->plain
                    ? "live commands and terminals need a session, and here none is spoken"
                    : "the connector runs commands itself, and has no processes");
@@ -260,7 +257,7 @@ void
 connection_introduce (lr_connection *connection, struct lr_call *call)
 {
   call->hop = last_hop (connection);
-  call->host = connection->host;
+  call->host = connection->destination.host;
   call->hop_index = last_index (connection);
   call->state = &connection->state;
 }
@@ -362,11 +359,12 @@ work_on (struct lr_call *call)
 {
   lr_connection *connection = call->connection;
   if (connection->worker == NULL)
-    connection->worker = worker_new (connection->loop, connection->connector, worker_call_is_done);
+    connection->worker =
+        worker_new (connection->loop, connection->destination.connector, worker_call_is_done);
   if (connection->worker == NULL)
     {
       lr_call_fail (call, LR_ERROR_IO, EAGAIN, NULL, "cannot start a thread for the connector %s",
-                    connection->connector->table.schema);
+                    connection->destination.connector->table.schema);
       connection_end_call (call);
       return;
     }
@@ -391,7 +389,7 @@ provide_wholly (struct lr_call *call)
 static void
 refuse (struct lr_call *call, enum operation operation)
 {
-  const char *schema = call->connection->connector->table.schema;
+  const char *schema = call->connection->destination.connector->table.schema;
   if (operation == OPERATION_OPEN)
     lr_call_fail (call, LR_ERROR_UNSUPPORTED, 0, NULL, "the connector %s has no dispatcher",
                   schema);
@@ -419,7 +417,7 @@ start_call (struct lr_call *call)
 {
   lr_connection *connection = call->connection;
   enum provider provider = call->operation != OPERATION_OPEN
-                               ? connection->connector->providers[call->operation]
+                               ? connection->destination.connector->providers[call->operation]
                            : connection->links != NULL ? PROVIDER_TUNNEL
                                                        : PROVIDER_NONE;
   bool tunnelled = provider == PROVIDER_TUNNEL;
@@ -562,7 +560,8 @@ connector_has_closed (void *data, int status, void *result, const struct lr_erro
 static void
 close_connector (lr_connection *connection)
 {
-  if (connection->opened && connection->connector->providers[OPERATION_CLOSE] == PROVIDER_CONNECTOR)
+  if (connection->opened
+      && connection->destination.connector->providers[OPERATION_CLOSE] == PROVIDER_CONNECTOR)
     call_connector (connection, OPERATION_CLOSE, connector_has_closed);
   connection->opened = false;
 }
@@ -594,7 +593,7 @@ connector_has_opened (void *data, int status, void *result, const struct lr_erro
 static void
 open_connector (lr_connection *connection)
 {
-  if (connection->connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
+  if (connection->destination.connector->providers[OPERATION_OPEN] == PROVIDER_CONNECTOR)
     call_connector (connection, OPERATION_OPEN, connector_has_opened);
   else
     is_open (connection);
@@ -698,7 +697,7 @@ open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct 
 {
   struct link_settings settings = {
     .loop = connection->loop,
-    .log = &connection->log,
+    .log = &connection->destination.log,
     .on_this_system = true,
     .owns_loop = connection->owns_loop,
     .lease = args->lease,
@@ -710,12 +709,12 @@ open_tunnel (lr_connection *connection, const struct lr_open_args *args, struct 
     .hooks = &link_hooks,
     .context = connection,
   };
-  connection->links = calloc (connection->target.count, sizeof *connection->links);
+  connection->links = calloc (connection->destination.target.count, sizeof *connection->links);
   if (connection->links == NULL)
     return error_no_memory (error);
-  for (size_t i = 0; i < connection->target.count; i++)
+  for (size_t i = 0; i < connection->destination.target.count; i++)
     {
-      settings.hop = &connection->target.hops[i];
+      settings.hop = &connection->destination.target.hops[i];
       settings.index = (int) i;
       settings.outer = i == 0 ? NULL : &connection->links[i - 1];
       if (link_init (&connection->links[i], &settings, error) != 0)
@@ -746,43 +745,20 @@ opening_is_late (void *context)
       return;
     }
   error_set (&connection->reason, LR_ERROR_TIMEOUT,
-             "%s: the connector %s has not opened it within %llu milliseconds", connection->host,
-             connection->connector->table.schema, (unsigned long long) connection->timeout);
+             "%s: the connector %s has not opened it within %llu milliseconds",
+             connection->destination.host, connection->destination.connector->table.schema,
+             (unsigned long long) connection->timeout);
   connection_blame (connection, &connection->reason);
   cancel_own (connection);
   fail_connection (connection);
-}
-
-/* Whether a target of several hops can be reached.  */
-static int
-check_hops (const lr_connection *connection, bool tunnel, struct lr_error *error)
-{
-  for (size_t i = 0; i + 1 < connection->target.count; i++)
-    {
-      const struct lr_hop *hop = &connection->target.hops[i];
-      const char *protocol = lr_hop_option (hop, "protocol");
-      const char *problem = !tunnel ? "does not take part in a way of several hops"
-                            : hop->connector->wrap == NULL
-                                ? "runs no commands, so that no other hop can be behind it"
-                            : protocol != NULL && strcmp (protocol, "plain") == 0
-                                ? "speaks the plain protocol, which leads no further"
-                                : NULL;
-      if (problem == NULL)
-        continue;
-      const char *schema = !tunnel ? last_hop (connection)->schema : hop->schema;
-      error_set (error, LR_ERROR_UNSUPPORTED, "%s: the connector %s", schema, problem);
-      error->hop = (int32_t) i;
-      return -1;
-    }
-  return 0;
 }
 
 static int
 begin_opening (lr_connection *connection, const struct lr_open_args *args, struct lr_error *error)
 {
   connection->timeout = args->timeout_ms == 0 ? DEFAULT_TIMEOUT : args->timeout_ms;
-  bool tunnel = connector_needs_tunnel (connection->connector);
-  if (check_hops (connection, tunnel, error) != 0)
+  bool tunnel = connector_needs_tunnel (connection->destination.connector);
+  if (destination_check (&connection->destination, error) != 0)
     return -1;
   if (tunnel && open_tunnel (connection, args, error) != 0)
     return -1;
@@ -794,48 +770,15 @@ begin_opening (lr_connection *connection, const struct lr_open_args *args, struc
   return 0;
 }
 
-/* Everything about the target that is known without connecting to it.  */
-static int
-prepare (lr_connection *connection, lr_registry *registry, const struct lr_open_args *args,
-         struct lr_error *error)
-{
-  if (args->url == NULL)
-    {
-      error_set_field (error, "url", "the URL is NULL");
-      return -1;
-    }
-  if (registry != NULL)
-    registry_hold (registry);
-  connection->registry = registry != NULL ? registry : lr_registry_new ();
-  if (connection->registry == NULL)
-    {
-      error_no_memory (error);
-      return -1;
-    }
-  connection->log = registry_log (connection->registry);
-  if (registry_parse_target (connection->registry, &connection->target, args->url, args->options,
-                             error)
-      != 0)
-    return -1;
-  const struct lr_hop *hop = last_hop (connection);
-  connection->connector = registry_find (connection->registry, hop->schema, error);
-  if (connection->connector == NULL)
-    return -1;
-  connection->host = link_host (hop);
-  return connection->host == NULL ? error_no_memory (error) : 0;
-}
-
 static void
 free_connection (lr_connection *connection)
 {
   loop_clear_timer (&connection->deadline);
   worker_free (connection->worker);
-  for (size_t i = 0; connection->links != NULL && i < connection->target.count; i++)
+  for (size_t i = 0; connection->links != NULL && i < connection->destination.target.count; i++)
     link_free (&connection->links[i]);
   free (connection->links);
-  target_free (&connection->target);
-  lr_registry_free (connection->registry);
-  free (connection->host);
+  destination_free (&connection->destination);
   free (connection);
 }
 
@@ -852,7 +795,7 @@ new_connection (lr_registry *registry, const struct lr_open_args *args, lr_loop 
       return NULL;
     }
   connection->owns_loop = args->loop == NULL;
-  int status = prepare (connection, registry, args, error);
+  int status = destination_find (&connection->destination, registry, args, error);
   if (status == 0)
     {
       connection->loop = loop;
@@ -985,7 +928,8 @@ static void
 cancel_everything (lr_connection *connection)
 {
   struct lr_error error;
-  error_set (&error, LR_ERROR_CANCELLED, "%s: the connection was closed", connection->host);
+  error_set (&error, LR_ERROR_CANCELLED, "%s: the connection was closed",
+             connection->destination.host);
   connection_blame (connection, &error);
   process_disconnect_all (connection->processes, connection->owns_loop, &error);
   cancel_own (connection);
@@ -1024,26 +968,4 @@ lr_close (lr_connection *connection)
     loop_step (loop, LR_NEVER);
   if (owns_loop)
     lr_loop_free (loop);
-}
-
-/* ---- without a connection ---- */
-
-int
-lr_extract_hostname (lr_registry *registry, const char *url, char **result, struct lr_error *error)
-{
-  struct lr_error local;
-  lr_connection parsed = { .phase = PHASE_BROKEN };
-  struct lr_open_args args = LR_OPEN_ARGS (.url = url);
-  error = error_begin (error, &local);
-  *result = NULL;
-  int status = prepare (&parsed, registry, &args, error);
-  if (status == 0)
-    {
-      *result = result_text (parsed.host);
-      status = *result == NULL ? error_no_memory (error) : 0;
-    }
-  target_free (&parsed.target);
-  free (parsed.host);
-  lr_registry_free (parsed.registry);
-  return status;
 }

@@ -1,5 +1,6 @@
 #include "core/link.h"
 
+#include "core/destination.h"
 #include "core/error.h"
 #include "core/relay.h"
 #include "core/text.h"
@@ -31,17 +32,6 @@ static void clean_up (struct link *link);
 static void tell_ended (struct link *link);
 
 /* ---- names ---- */
-
-char *
-link_host (const struct lr_hop *hop)
-{
-  lr_text text = { NULL };
-  if (hop->connector->extract_hostname != NULL)
-    hop->connector->extract_hostname (hop, &text);
-  if (text.data != NULL)
-    return text.data;
-  return strdup (hop->name[0] == '\0' ? hop->schema : hop->name);
-}
 
 void
 link_blame (const struct link *link, struct lr_error *error)
@@ -706,7 +696,7 @@ link_init (struct link *link, const struct link_settings *settings, struct lr_er
   link->settings = *settings;
   link->transport_ended = true;
   link->plain = protocol != NULL && strcmp (protocol, "plain") == 0;
-  link->host = link_host (settings->hop);
+  link->host = destination_hop_host (settings->hop);
   make_nonce (nonce);
   if (link->plain)
     plain_client_init (&link->client, logs ? log_packet : NULL, plain_has_answered, link);

@@ -106,9 +106,6 @@ int link_open (struct link *link, struct lr_error *error);
 /* Fail all that goes through it, because of REASON.  */
 void link_fail_requests (struct link *link, const struct lr_error *reason);
 
-/* The host's name for HOP, in memory the caller frees.  */
-char *link_host (const struct lr_hop *hop);
-
 /* The dispatcher of a plain link has answered.  */
 void link_is_reached (struct link *link);
 
