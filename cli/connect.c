@@ -156,11 +156,20 @@ take_note (void *data, int status, void *result, const struct lr_error *error)
     opening->error = *error;
 }
 
-/* The signal that asks to give up, whether or not somebody was being asked; 0: none.  */
-static int
-given_up (void)
+int
+connect_given_up (void)
 {
   return prompt_given_up () != 0 ? prompt_given_up () : interruption_signal ();
+}
+
+struct lr_open_args
+connect_args (const char *url, lr_loop *loop)
+{
+  return (struct lr_open_args) LR_OPEN_ARGS (.url = url, .options = given.connector_options.items,
+                                             .loop = loop,
+                                             .timeout_ms = time_to_wait (given.connect_timeout),
+                                             .keep_alive_ms = time_to_wait (given.keep_alive),
+                                             .prompt = prompt_callback ());
 }
 
 /* Open URL with what is there already.  Returns 0 or -1.  Where somebody has given up it is -1 too,
@@ -171,21 +180,18 @@ open_connection (const char *url, struct lr_error *error)
   /* Not on the stack: it is told of the end when the connection is closed too.  */
   static struct opening opening;
   opening.known = false;
-  struct lr_open_args args =
-      LR_OPEN_ARGS (.url = url, .options = given.connector_options.items, .loop = opened.loop,
-                    .timeout_ms = time_to_wait (given.connect_timeout),
-                    .keep_alive_ms = time_to_wait (given.keep_alive), .prompt = prompt_callback ());
+  struct lr_open_args args = connect_args (url, opened.loop);
   if (lr_submit_open (opened.registry, &args, take_note, &opening, &opened.connection, error) != 0)
     return -1;
   /* What leads there is ended with it: ssh alone would try for minutes.  */
   interruption_begin ();
   int status = 0;
-  while (!opening.known && given_up () == 0 && status == 0)
+  while (!opening.known && connect_given_up () == 0 && status == 0)
     status = lr_loop_dispatch (opened.loop, LR_NEVER, error) < 0 ? -1 : 0;
   interruption_end ();
   if (status != 0)
     return status;
-  if (given_up () != 0)
+  if (connect_given_up () != 0)
     return -1;
   if (opening.status != 0)
     *error = opening.error;
@@ -201,7 +207,7 @@ connect_open (const char *url, lr_connection **connection)
   struct lr_error error;
   if (lr_loop_new (&opened.loop, &error) != 0 || open_connection (url, &error) != 0)
     {
-      int signal = given_up ();
+      int signal = connect_given_up ();
       status = signal == 0 ? report_open_failure (&error) : interruption_note (signal);
       connect_end ();
       return status;

@@ -10,6 +10,12 @@
 extern const struct cli_option registry_options[]; /* --plugin-dir, --verbose */
 extern const struct cli_option url_options[];      /* -o, --connect-timeout, --keep-alive */
 
+/* How URL is opened, for who does it without connect_open.  */
+struct lr_open_args connect_args (const char *url, lr_loop *loop);
+
+/* The signal that asks to give up, whether or not somebody was being asked; 0: none.  */
+int connect_given_up (void);
+
 /* Each of these returns 0, or an exit status, having reported the failure.  */
 
 /* A registry with the directories that were asked for; lr_registry_free frees it.  */

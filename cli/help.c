@@ -4,7 +4,7 @@
 
 enum
 {
-  SUMMARY_COLUMN = 12,
+  SUMMARY_COLUMN = 15,
 };
 
 void

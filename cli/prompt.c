@@ -2,6 +2,7 @@
    this program stops, or is ended.  Signals come only while an answer is waited for.  */
 
 #include "cli/prompt.h"
+#include "cli/report.h"
 #include "cli/text.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -29,6 +31,16 @@ static volatile sig_atomic_t came; /* the last one; 0: none */
 
 static int given_up;
 static lr_prompt *unanswered; /* what was asked then */
+
+/* Questions that were answered, and need not be asked once more; the last is the first.  */
+static bool remembering;
+static struct remembered
+{
+  struct remembered *next; /* owned */
+  char *host, *text;       /* owned */
+  int hop;
+  char answer[ANSWER_MAX + 1];
+} * remembered;
 
 /* How a question has ended.  */
 enum ending
@@ -183,6 +195,55 @@ ask_until_answered (FILE *terminal, const lr_prompt *prompt, char line[ANSWER_MA
   return ending;
 }
 
+/* ---- what was asked before ---- */
+
+static const struct remembered *
+recall (const lr_prompt *prompt)
+{
+  for (const struct remembered *item = remembered; item != NULL; item = item->next)
+    if (item->hop == lr_prompt_hop (prompt) && strcmp (item->host, lr_prompt_host (prompt)) == 0
+        && strcmp (item->text, lr_prompt_text (prompt)) == 0)
+      return item;
+  return NULL;
+}
+
+static void
+remember (const lr_prompt *prompt, const char *line)
+{
+  struct remembered *item = calloc (1, sizeof *item);
+  if (item == NULL)
+    out_of_memory ();
+  item->next = remembered;
+  item->host = strdup (lr_prompt_host (prompt));
+  item->text = strdup (lr_prompt_text (prompt));
+  item->hop = lr_prompt_hop (prompt);
+  if (item->host == NULL || item->text == NULL)
+    out_of_memory ();
+  strcpy (item->answer, line);
+  remembered = item;
+}
+
+void
+prompt_remember (void)
+{
+  remembering = true;
+}
+
+static void
+forget_answers (void)
+{
+  remembering = false;
+  while (remembered != NULL)
+    {
+      struct remembered *item = remembered;
+      remembered = item->next;
+      free (item->host);
+      free (item->text);
+      explicit_bzero (item->answer, sizeof item->answer);
+      free (item);
+    }
+}
+
 /* ---- what others see ---- */
 
 static FILE *
@@ -198,8 +259,14 @@ static void
 answer (void *data, lr_prompt *prompt)
 {
   char line[ANSWER_MAX + 1];
-  FILE *terminal = given_up == 0 ? open_terminal () : NULL;
   (void) data;
+  const struct remembered *known = recall (prompt);
+  if (known != NULL)
+    {
+      lr_prompt_answer (prompt, known->answer);
+      return;
+    }
+  FILE *terminal = given_up == 0 ? open_terminal () : NULL;
   enum ending ending =
       terminal == NULL ? ENDING_REFUSAL : ask_until_answered (terminal, prompt, line);
   if (terminal != NULL)
@@ -207,7 +274,11 @@ answer (void *data, lr_prompt *prompt)
   if (ending == ENDING_SIGNAL)
     unanswered = prompt;
   else
-    lr_prompt_answer (prompt, ending == ENDING_ANSWER ? line : NULL);
+    {
+      if (remembering && ending == ENDING_ANSWER)
+        remember (prompt, line);
+      lr_prompt_answer (prompt, ending == ENDING_ANSWER ? line : NULL);
+    }
   explicit_bzero (line, sizeof line);
 }
 
@@ -233,4 +304,5 @@ prompt_forget (void)
   if (unanswered != NULL)
     lr_prompt_answer (unanswered, NULL);
   unanswered = NULL;
+  forget_answers ();
 }

@@ -52,6 +52,7 @@ extern const struct subcommand whoami_subcommand;
 extern const struct subcommand env_subcommand;
 extern const struct subcommand ping_subcommand;
 extern const struct subcommand hostname_subcommand;
+extern const struct subcommand conformance_subcommand;
 extern const struct subcommand config_subcommand;
 extern const struct subcommand plugins_subcommand;
 

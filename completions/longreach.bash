@@ -71,6 +71,12 @@ _longreach_offer ()
   done <<< "$1"
 }
 
+# Families of checks, and each check.
+_longreach_checks ()
+{
+  "$1" conformance --list 2> /dev/null | sed -n 's|^\([a-z]*\)/\([^:]*\):.*|\1\n\1/\2|p' | sort -u
+}
+
 # Complete $3 as what --help calls $2; $1 is the command.
 _longreach_complete_as ()
 {
@@ -81,6 +87,7 @@ _longreach_complete_as ()
       ;;
     '[SCHEMA]') _longreach_offer "$(_longreach_schemas "$1")" "$3" '' ;;
     '[SUBCOMMAND]') _longreach_offer "$(_longreach_subcommands "$1")" "$3" '' ;;
+    'FAMILY[/NAME]') _longreach_offer "$(_longreach_checks "$1")" "$3" '' ;;
     LOCAL) compopt -o default ;;
     DIR) compopt -o dirnames ;;
   esac

@@ -55,10 +55,7 @@ check_closing_while_opening (struct trial *trial)
   bool opened = false;
   for (size_t i = 0; i < sizeof moments / sizeof moments[0] && !opened; i++)
     {
-      struct lr_open_args args =
-          LR_OPEN_ARGS (.url = target->url, .options = target->options, .loop = target->loop,
-                        .prompt = target->settings->prompt,
-                        .prompt_data = target->settings->prompt_data);
+      struct lr_open_args args = target_open_args (target);
       struct opening *opening = keep_memory (trial, sizeof *opening);
       lr_connection *connection;
       struct lr_error error;

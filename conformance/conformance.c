@@ -58,11 +58,9 @@ drop_connection (struct target *target)
 }
 
 static int
-try_all (struct target *target, conformance_report *report, void *data,
-         struct conformance_summary *summary, struct lr_error *error)
+try_all (struct target *target, struct conformance_summary *summary, struct lr_error *error)
 {
-  const volatile sig_atomic_t *stop = target->settings->stop;
-  for (size_t i = 0; i < ROW_COUNT && (stop == NULL || !*stop); i++)
+  for (size_t i = 0; i < ROW_COUNT && !target_is_stopped (target); i++)
     {
       struct trial trial;
       const struct row *row = &rows[i];
@@ -76,8 +74,11 @@ try_all (struct target *target, conformance_report *report, void *data,
       else
         {
           if (target_connect (target, error) != 0)
-            return -1;
+            return target_is_stopped (target) ? 0 : -1;
           trial_carry_out (&trial, target, &row->check, row->function);
+          /* What it says then is nobody's fault.  */
+          if (target_is_stopped (target))
+            return 0;
           result.outcome = trial.outcome;
           result.sentence = trial.outcome == CONFORMANCE_PASSED ? NULL : trial.sentence;
           if (trial.outcome == CONFORMANCE_FAILED)
@@ -90,23 +91,20 @@ try_all (struct target *target, conformance_report *report, void *data,
         summary->failed++;
       else
         summary->not_applicable++;
-      report (data, &result);
+      target->settings->report (target->settings->data, &result);
     }
   return 0;
 }
 
 int
-conformance_run (lr_registry *registry, const char *url, const char *const *options,
-                 const struct conformance_settings *settings, conformance_report *report,
-                 void *data, struct conformance_summary *summary, struct lr_error *error)
+conformance_run (lr_registry *registry, const struct conformance_settings *settings,
+                 struct conformance_summary *summary, struct lr_error *error)
 {
-  struct target target = {
-    .registry = registry, .url = url, .options = options, .settings = settings
-  };
+  struct target target = { .registry = registry, .settings = settings };
   memset (summary, 0, sizeof *summary);
   int status = target_open (&target, error);
   if (status == 0)
-    status = try_all (&target, report, data, summary, error);
+    status = try_all (&target, summary, error);
   target_close (&target);
   strcpy (summary->remains, target.remains);
   return status;

@@ -2,14 +2,14 @@
 
    A check uses what an application can use, and nothing else, so that it is the same for every
    connector and every dispatcher.  It touches one directory at the far side, which is removed in
-   the end where there is a program for that.  */
+   the end where there is a program for that; where there are sessions too, also when the program
+   here is killed.  */
 
 #ifndef CONFORMANCE_CONFORMANCE_H
 #define CONFORMANCE_CONFORMANCE_H
 
 #include <longreach/longreach.h>
 
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,15 +40,29 @@ struct conformance_result
 /* Is told of each check when it has ended; what it is given is valid during the call.  */
 typedef void conformance_report (void *data, const struct conformance_result *result);
 
+/* Where files are made at the far side.  */
+struct conformance_place
+{
+  const char *host;
+  const char *path; /* a directory that is made, and removed in the end with all that is in it; or
+                       what the names of a few files begin with, which nothing there can remove */
+  int is_removed;
+};
+
+/* Is told before anything is made there.  When it can't be, the next place is tried, and told.  */
+typedef void conformance_announce (void *data, const struct conformance_place *place);
+
 struct conformance_settings
 {
+  const struct lr_open_args *open; /* how each connection is opened; with a loop */
   const char *directory;   /* at the far side, where the one directory is made; NULL: the first that
                               can be written of TMPDIR, /tmp, /var/tmp, /dev/shm and the home */
   const char *const *only; /* "FAMILY" or "FAMILY/NAME", ended by NULL; NULL: all */
   uint64_t patience_ms;    /* how long one thing may take before that is a failure; 0: 20 seconds */
-  const volatile sig_atomic_t *stop; /* when it is set, no check is begun any more; NULL: never */
-  lr_prompt_callback *prompt; /* as in struct lr_open_args, whenever a connection is opened */
-  void *prompt_data;
+  int (*is_stopped) (void); /* whether to end early, as if no check had been left; NULL: never */
+  conformance_announce *announce; /* NULL: nobody is told */
+  conformance_report *report;
+  void *data; /* for these two */
 };
 
 /* What all came to.  */
@@ -64,11 +78,10 @@ const struct conformance_check *conformance_check_at (size_t index);
 /* Whether CHECK is among ONLY, which is as in the settings.  */
 int conformance_is_wanted (const struct conformance_check *check, const char *const *only);
 
-/* Hold what URL leads to against the checks.  REGISTRY and OPTIONS are as for lr_open.  Returns 0
-   when all wanted checks were tried, however they went; or -1, when that could not be done: the
-   target can't be opened, or no longer.  */
-int conformance_run (lr_registry *registry, const char *url, const char *const *options,
-                     const struct conformance_settings *settings, conformance_report *report,
-                     void *data, struct conformance_summary *summary, struct lr_error *error);
+/* Hold what the settings open against the checks; REGISTRY is as for lr_open.  Returns 0 when all
+   wanted checks were tried, however they went, or it was stopped; or -1, when that could not be
+   done: the target can't be opened, or no longer.  */
+int conformance_run (lr_registry *registry, const struct conformance_settings *settings,
+                     struct conformance_summary *summary, struct lr_error *error);
 
 #endif

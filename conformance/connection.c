@@ -17,7 +17,7 @@ check_connection_hostname (struct trial *trial)
   for (const char *byte = target->host; *byte != '\0'; byte++)
     EXPECT (trial, (unsigned char) *byte >= ' ' && *byte != 0x7f,
             "the host's name: expected no control characters");
-  int status = lr_extract_hostname (target->registry, target->url, &again, &error);
+  int status = lr_extract_hostname (target->registry, target->settings->open->url, &again, &error);
   expect_success (trial, status, &error, "extract_hostname");
   keep (trial, again, lr_free);
   expect_text (trial, "the host's name, asked for again", again, target->host);
@@ -64,8 +64,8 @@ void
 check_connection_unknown_option (struct trial *trial)
 {
   const struct target *target = trial->target;
-  struct lr_open_args args = LR_OPEN_ARGS (.url = target->url, .loop = target->loop,
-                                           .options = WORDS ("no-such-option=1"));
+  struct lr_open_args args = target_open_args (target);
+  args.options = WORDS ("no-such-option=1");
   lr_connection *connection;
   struct lr_error error;
   int status = lr_open (target->registry, &args, &connection, &error);
@@ -97,9 +97,7 @@ void
 check_connection_submitted (struct trial *trial)
 {
   const struct target *target = trial->target;
-  struct lr_open_args args = LR_OPEN_ARGS (.url = target->url, .options = target->options,
-                                           .loop = target->loop, .prompt = target->settings->prompt,
-                                           .prompt_data = target->settings->prompt_data);
+  struct lr_open_args args = target_open_args (target);
   int *opened = keep_memory (trial, sizeof *opened);
   lr_connection *connection;
   struct lr_error error;
@@ -125,10 +123,9 @@ check_connection_open_limit (struct trial *trial)
   static const uint64_t limits[] = { 1, 5, 20, 100 };
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
     {
-      struct lr_open_args args =
-          LR_OPEN_ARGS (.url = target->url, .options = target->options, .timeout_ms = limits[i],
-                        .prompt = target->settings->prompt,
-                        .prompt_data = target->settings->prompt_data);
+      struct lr_open_args args = target_open_args (target);
+      args.loop = NULL;
+      args.timeout_ms = limits[i];
       lr_connection *connection;
       struct lr_error error;
       uint64_t start = now ();
@@ -136,7 +133,7 @@ check_connection_open_limit (struct trial *trial)
       uint64_t took = now () - start;
       lr_close (connection);
       if (status != 0)
-        expect_failure (trial, status, &error, failure_of (LR_ERROR_TIMEOUT),
+        expect_failure (trial, status, &error, kind_alone (LR_ERROR_TIMEOUT),
                         "opening in a short time");
       EXPECT (trial, took < limits[i] + 5000,
               "opening in %llu ms: expected to wait no longer, waited %llu ms",

@@ -41,7 +41,7 @@ check_run_checked (struct trial *trial)
   struct lr_error error;
   int status = lr_run (trial->connection, &args, &result, &error);
   keep (trial, result, lr_free);
-  expect_failure (trial, status, &error, failure_of (LR_ERROR_EXIT_STATUS), "exit 42");
+  expect_failure (trial, status, &error, kind_alone (LR_ERROR_EXIT_STATUS), "exit 42");
   expect_number (trial, "the error's exit_status", error.exit_status, 42);
   EXPECT (trial, result != NULL, "exit 42: expected a result beside the error");
   expect_number (trial, "the result's returncode", result->returncode, 42);
@@ -70,7 +70,7 @@ check_run_signal_checked (struct trial *trial)
   struct lr_error error;
   int status = lr_run (trial->connection, &args, &result, &error);
   keep (trial, result, lr_free);
-  expect_failure (trial, status, &error, failure_of (LR_ERROR_EXIT_STATUS), "kill -TERM $$");
+  expect_failure (trial, status, &error, kind_alone (LR_ERROR_EXIT_STATUS), "kill -TERM $$");
   expect_number (trial, "the error's exit_status", error.exit_status, -SIGTERM);
 }
 
@@ -519,7 +519,7 @@ check_run_timeout (struct trial *trial)
 {
   open_another (trial); /* in the plain protocol it can't be used afterwards */
   uint64_t start = now ();
-  RUN_FAILS (trial, failure_of (LR_ERROR_TIMEOUT), .command = WORDS ("sleep", "100"),
+  RUN_FAILS (trial, kind_alone (LR_ERROR_TIMEOUT), .command = WORDS ("sleep", "100"),
              .timeout_ms = 200);
   uint64_t took = now () - start;
   EXPECT (trial, took >= 200 && took < 8000,
@@ -530,7 +530,7 @@ check_run_timeout (struct trial *trial)
 void
 check_run_timeout_goes_on (struct trial *trial)
 {
-  RUN_FAILS (trial, failure_of (LR_ERROR_TIMEOUT),
+  RUN_FAILS (trial, kind_alone (LR_ERROR_TIMEOUT),
              .command = WORDS ("sh", "-c", "echo begins; sleep 100; echo ends"), .timeout_ms = 100);
   expect_bytes (trial, "the output of the next command",
                 RUN (trial, .command = WORDS ("sh", "-c", "echo next"))->stdout_bytes,

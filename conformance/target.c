@@ -1,5 +1,7 @@
 #include "conformance/target.h"
 
+#include "conformance/place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -73,6 +75,71 @@ target_lacks (const struct target *target, uint64_t wanted)
   return NULL;
 }
 
+/* ---- what is submitted, and waited for ---- */
+
+/* Who gives up waiting leaves it to the callback, which is called in any case.  */
+struct ending
+{
+  bool known, is_left;
+  int status;
+  struct lr_error error; /* if the status is not 0 */
+};
+
+static void
+take_ending (void *data, int status, void *result, const struct lr_error *error)
+{
+  struct ending *ending = data;
+  (void) result;
+  if (ending->is_left)
+    {
+      free (ending);
+      return;
+    }
+  ending->known = true;
+  ending->status = status;
+  if (status != 0)
+    ending->error = *error;
+}
+
+/* Wait until ENDING is known, or it is stopped; in either case it is not the caller's any more.  */
+static int
+await_ending (struct target *target, struct ending *ending, struct lr_error *error)
+{
+  while (!ending->known && !target_is_stopped (target))
+    if (lr_loop_dispatch (target->loop, LR_NEVER, error) < 0)
+      break;
+  int status = ending->known ? ending->status : -1;
+  if (ending->known && status != 0 && error != NULL)
+    *error = ending->error;
+  if (ending->known)
+    free (ending);
+  else
+    ending->is_left = true;
+  return status;
+}
+
+static struct ending *
+new_ending (void)
+{
+  struct ending *ending = calloc (1, sizeof *ending);
+  if (ending == NULL)
+    abort ();
+  return ending;
+}
+
+/* lr_ping has no limit.  */
+static int
+ping (struct target *target, struct lr_error *error)
+{
+  struct lr_ping_args args = LR_PING_ARGS (.timeout_ms = target->patience);
+  struct lr_request request = LR_REQUEST (.operation = LR_OPERATION_PING, .args = &args);
+  struct ending *ending = new_ending ();
+  if (lr_submit (target->connection, &request, take_ending, ending, NULL, error) == 0)
+    return await_ending (target, ending, error);
+  free (ending);
+  return -1;
+}
+
 /* ---- finding out ---- */
 
 /* Whether a try left the connection usable.  */
@@ -83,13 +150,18 @@ is_alive (int status, const struct lr_error *error)
          || error->field[0] != '\0';
 }
 
-/* Note what STATUS and ERROR say of NEED; -1 if the connection is gone.  */
+/* Note what STATUS and ERROR say of NEED.  What ends the connection, or is never answered, is
+   there, and a check will say what is wrong with it.  -1 if there is no connection any more.  */
 static int
-note (struct target *target, enum need need, int status, const struct lr_error *error)
+note (struct target *target, enum need need, int status, struct lr_error *error)
 {
   if (status == 0 || error->kind != LR_ERROR_UNSUPPORTED)
     target->has |= NEED (need);
-  return is_alive (status, error) ? 0 : -1;
+  if (is_alive (status, error))
+    return 0;
+  lr_close (target->connection);
+  target->connection = NULL;
+  return target_connect (target, error);
 }
 
 /* "/" is no program, "" is no file, and nothing is changed by asking for them: what counts is only
@@ -99,7 +171,6 @@ find_operations (struct target *target, struct lr_error *error)
 {
   static const char *const no_program[] = { "/", NULL };
   static const char *const variable[] = { "LONGREACH_CONFORMANCE=1", NULL };
-  lr_connection *connection = target->connection;
   uint64_t patience = target->patience;
   struct lr_run_args run = LR_RUN_ARGS (.command = no_program, .timeout_ms = patience);
   struct lr_run_args with_environment =
@@ -134,31 +205,32 @@ find_operations (struct target *target, struct lr_error *error)
     }                                                                                              \
   while (0)
 
-  TRY (RUNS, lr_run (connection, &run, &ran, error), ran);
-  TRY (ENVIRONMENT, lr_run (connection, &with_environment, &ran, error), ran);
-  TRY (LINGERS, lr_run (connection, &lingering, &ran, error), ran);
-  TRY (STATS, lr_stat (connection, &look, &file, error), file);
-  TRY (UPLOADS, lr_upload (connection, &upload, error), NULL);
-  TRY (DOWNLOADS, lr_download (connection, &download, &content, error), content);
-  TRY (RESOLVES_USERS, lr_resolve_user (connection, &resolve, &text, error), text);
-  TRY (RESOLVES_GROUPS, lr_resolve_group (connection, &resolve, &text, error), text);
-  TRY (QUERIES_USERS, lr_query_user (connection, &user, &user_entry, error), user_entry);
-  TRY (QUERIES_GROUPS, lr_query_group (connection, &group, &group_entry, error), group_entry);
-  TRY (GETS_ENV, lr_getenv (connection, &variable_of, &text, error), text);
-  TRY (PINGS, lr_ping (connection, error), NULL);
+  TRY (RUNS, lr_run (target->connection, &run, &ran, error), ran);
+  TRY (ENVIRONMENT, lr_run (target->connection, &with_environment, &ran, error), ran);
+  TRY (LINGERS, lr_run (target->connection, &lingering, &ran, error), ran);
+  TRY (STATS, lr_stat (target->connection, &look, &file, error), file);
+  TRY (UPLOADS, lr_upload (target->connection, &upload, error), NULL);
+  TRY (DOWNLOADS, lr_download (target->connection, &download, &content, error), content);
+  TRY (RESOLVES_USERS, lr_resolve_user (target->connection, &resolve, &text, error), text);
+  TRY (RESOLVES_GROUPS, lr_resolve_group (target->connection, &resolve, &text, error), text);
+  TRY (QUERIES_USERS, lr_query_user (target->connection, &user, &user_entry, error), user_entry);
+  TRY (QUERIES_GROUPS, lr_query_group (target->connection, &group, &group_entry, error),
+       group_entry);
+  TRY (GETS_ENV, lr_getenv (target->connection, &variable_of, &text, error), text);
+  TRY (PINGS, ping (target, error), NULL);
 
   int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
   struct lr_put_args put = LR_PUT_ARGS (.file = "", .descriptor = null, .timeout_ms = patience);
   struct lr_put_args put_sync =
       LR_PUT_ARGS (.file = "", .descriptor = null, .timeout_ms = patience, .sync = 1);
   struct lr_get_args get = LR_GET_ARGS (.file = "", .descriptor = null, .timeout_ms = patience);
-  TRY (PUTS, lr_put (connection, &put, NULL, error), NULL);
-  TRY (SYNCS, lr_put (connection, &put_sync, NULL, error), NULL);
-  TRY (GETS, lr_get (connection, &get, NULL, error), NULL);
+  TRY (PUTS, lr_put (target->connection, &put, NULL, error), NULL);
+  TRY (SYNCS, lr_put (target->connection, &put_sync, NULL, error), NULL);
+  TRY (GETS, lr_get (target->connection, &get, NULL, error), NULL);
   close (null);
 #undef TRY
 
-  if (!failed && lr_spawn (connection, &spawn, &process, error) == 0)
+  if (!failed && lr_spawn (target->connection, &spawn, &process, error) == 0)
     {
       target->has |= NEED (SPAWNS);
       lr_process_free (process);
@@ -166,10 +238,8 @@ find_operations (struct target *target, struct lr_error *error)
   return failed;
 }
 
-/* Run WORDS; its output, or NULL, in *OUTPUT, which the caller frees with lr_free of *RESULT. False
-   where it can't be run.  */
-static bool
-try_to_run (struct target *target, const char *const *words, struct lr_run_result **result)
+bool
+target_try (struct target *target, const char *const *words, struct lr_run_result **result)
 {
   struct lr_run_args args =
       LR_RUN_ARGS (.command = words, .no_check = 1, .timeout_ms = target->patience);
@@ -198,11 +268,11 @@ find_programs (struct target *target)
     {
       const char *const *words = programs[i].words;
       const char *const command[] = { words[0], words[1], words[2], words[3], NULL };
-      if (try_to_run (target, command, &result))
+      if (target_try (target, command, &result))
         target->has |= NEED (programs[i].need);
       lr_free (result);
     }
-  if (try_to_run (target, itself, &result) && result->returncode == 0
+  if (target_try (target, itself, &result) && result->returncode == 0
       && strncmp (result->stdout_bytes.data, "longreach-dispatcher ", 21) == 0)
     target->has |= NEED (ITSELF);
   lr_free (result);
@@ -291,147 +361,48 @@ find_circumstances (struct target *target)
     target->has |= NEED (OTHER_USER);
 }
 
-/* ---- the place ---- */
-
-/* Make a directory of this run's own in PARENT.  */
-static bool
-make_room (struct target *target, const char *parent)
-{
-  char *path;
-  struct lr_run_result *result;
-  if (asprintf (&path, "%s/%s", parent, target->prefix) < 0)
-    return false;
-  const char *const command[] = { "mkdir", path, NULL };
-  bool made = try_to_run (target, command, &result) && result->returncode == 0;
-  lr_free (result);
-  if (made)
-    {
-      target->directory = path;
-      target->has |= NEED (PLACE) | NEED (ROOM);
-      return true;
-    }
-  free (path);
-  return false;
-}
-
-/* Whether what is put into the file FILE of PARENT is there afterwards.  */
-static bool
-find_place (struct target *target, const char *parent)
-{
-  char *path;
-  struct lr_download_result *content = NULL;
-  if (asprintf (&path, "%s/%sfile", parent, target->prefix) < 0)
-    return false;
-  struct lr_upload_args put = LR_UPLOAD_ARGS (.file = path, .content = { "conformance", 11 },
-                                              .timeout_ms = target->patience);
-  struct lr_download_args fetch = LR_DOWNLOAD_ARGS (.file = path, .timeout_ms = target->patience);
-  bool put_there = lr_upload (target->connection, &put, NULL) == 0;
-  if (put_there)
-    target_leaves (target, path);
-  bool found = put_there
-               && (lr_download (target->connection, &fetch, &content, NULL) == 0
-                       ? content->content.size == 11
-                       : (target->has & NEED (DOWNLOADS)) == 0);
-  lr_free (content);
-  free (path);
-  if (!found)
-    return false;
-  target->directory = strdup (parent);
-  if (target->directory != NULL)
-    target->has |= NEED (PLACE);
-  return target->directory != NULL;
-}
-
-static void
-make_place (struct target *target)
-{
-  struct lr_getenv_args temporary =
-      LR_GETENV_ARGS (.key = "TMPDIR", .timeout_ms = target->patience);
-  const char *parents[8] = { target->settings->directory };
-  bool rooms = (target->has & NEED (MKDIR)) != 0 && (target->has & NEED (RM)) != 0;
-  char *given = NULL, *home = NULL;
-  size_t count = 1;
-
-  if (parents[0] == NULL)
-    {
-      count = 0;
-      lr_getenv (target->connection, &temporary, &given, NULL);
-      lr_home_dir (target->connection, NULL, &home, NULL);
-      if (given != NULL && given[0] == '/')
-        parents[count++] = given;
-      parents[count++] = "/tmp";
-      parents[count++] = "/var/tmp";
-      parents[count++] = "/dev/shm";
-      if (home != NULL && home[0] == '/')
-        parents[count++] = home;
-    }
-  struct timespec time;
-  clock_gettime (CLOCK_REALTIME, &time);
-  snprintf (target->prefix, sizeof target->prefix, "longreach-conformance-%ld-%06ld%s",
-            (long) getpid (), time.tv_nsec / 1000, rooms ? "" : "-");
-  for (size_t i = 0; i < count; i++)
-    if (rooms ? make_room (target, parents[i]) : find_place (target, parents[i]))
-      break;
-  lr_free (given);
-  lr_free (home);
-}
-
-void
-target_leaves (struct target *target, const char *path)
-{
-  size_t used = strlen (target->remains), length = strlen (path);
-  if (strstr (target->remains, path) == NULL && used + length + 2 < sizeof target->remains)
-    sprintf (target->remains + used, "%s\n", path);
-}
-
-static void
-clear_place (struct target *target)
-{
-  if (target->directory == NULL && target->remains[0] == '\0')
-    return;
-  if (target_connect (target, NULL) != 0)
-    {
-      if (target->directory != NULL)
-        target_leaves (target, target->directory);
-      return;
-    }
-  if ((target->has & NEED (ROOM)) != 0 && target->directory != NULL)
-    {
-      struct lr_run_result *result;
-      const char *const open_up[] = { "chmod", "-R", "u+rwx", target->directory, NULL };
-      const char *const command[] = { "rm", "-rf", target->directory, NULL };
-      if ((target->has & NEED (CHMOD)) != 0)
-        {
-          try_to_run (target, open_up, &result);
-          lr_free (result);
-        }
-      if (!try_to_run (target, command, &result) || result->returncode != 0)
-        target_leaves (target, target->directory);
-      lr_free (result);
-      return;
-    }
-  /* What can't be removed needs no room, at least.  */
-  char *rest, *remains = strdup (target->remains);
-  for (char *path = remains == NULL ? NULL : strtok_r (remains, "\n", &rest); path != NULL;
-       path = strtok_r (NULL, "\n", &rest))
-    {
-      struct lr_upload_args empty = LR_UPLOAD_ARGS (.file = path, .timeout_ms = target->patience);
-      lr_upload (target->connection, &empty, NULL);
-    }
-  free (remains);
-}
-
 /* ---- connections ---- */
+
+bool
+target_is_stopped (const struct target *target)
+{
+  const struct conformance_settings *settings = target->settings;
+  return !target->is_ending && settings->is_stopped != NULL && settings->is_stopped ();
+}
+
+struct lr_open_args
+target_open_args (const struct target *target)
+{
+  return *target->settings->open;
+}
+
+/* On the loop, where somebody can give up.  */
+static int
+open_on_loop (struct target *target, lr_connection **result, struct lr_error *error)
+{
+  struct lr_open_args args = target_open_args (target);
+  struct ending *ending = new_ending ();
+  int status = lr_submit_open (target->registry, &args, take_ending, ending, result, error);
+  if (status == 0)
+    status = await_ending (target, ending, error);
+  else
+    free (ending);
+  if (status != 0)
+    {
+      lr_close (*result);
+      *result = NULL;
+    }
+  return status;
+}
 
 int
 target_connect_again (struct target *target, bool on_loop, lr_connection **result,
                       struct lr_error *error)
 {
-  const struct conformance_settings *settings = target->settings;
-  struct lr_open_args args =
-      LR_OPEN_ARGS (.url = target->url, .options = target->options,
-                    .loop = on_loop ? target->loop : NULL, .prompt = settings->prompt,
-                    .prompt_data = settings->prompt_data);
+  if (on_loop)
+    return open_on_loop (target, result, error);
+  struct lr_open_args args = target_open_args (target);
+  args.loop = NULL;
   return lr_open (target->registry, &args, result, error);
 }
 
@@ -446,25 +417,25 @@ target_connect (struct target *target, struct lr_error *error)
 int
 target_open (struct target *target, struct lr_error *error)
 {
-  target->patience = target->settings->patience_ms == 0 ? 20000 : target->settings->patience_ms;
-  if (lr_extract_hostname (target->registry, target->url, &target->host, error) != 0
-      || lr_loop_new (&target->loop, error) != 0 || target_connect (target, error) != 0
-      || find_operations (target, error) != 0)
+  const struct conformance_settings *settings = target->settings;
+  target->patience = settings->patience_ms == 0 ? 20000 : settings->patience_ms;
+  target->loop = settings->open->loop;
+  if (lr_extract_hostname (target->registry, settings->open->url, &target->host, error) != 0
+      || target_connect (target, error) != 0 || find_operations (target, error) != 0)
     return -1;
   if ((target->has & NEED (RUNS)) != 0)
     find_programs (target);
   find_circumstances (target);
-  make_place (target);
+  place_make (target);
   return 0;
 }
 
 void
 target_close (struct target *target)
 {
-  clear_place (target);
+  target->is_ending = true;
+  place_clear (target);
   lr_close (target->connection);
-  if (target->loop != NULL)
-    lr_loop_free (target->loop);
   lr_free (target->host);
   lr_free (target->user);
   lr_free (target->group);

@@ -58,14 +58,18 @@ enum need
 struct target
 {
   lr_registry *registry; /* borrowed; NULL: none was given */
-  const char *url;
-  const char *const *options;
   const struct conformance_settings *settings;
   uint64_t patience; /* milliseconds */
+  bool is_ending;    /* what is left is to tidy up, which nobody stops */
   char *host;        /* owned, lr_free */
 
-  lr_loop *loop;             /* owned */
+  lr_loop *loop;             /* borrowed */
   lr_connection *connection; /* owned; NULL when it has to be opened anew */
+
+  /* With ROOM and sessions: removes the directory when it is closed, or this program is gone.  It
+     has a connection of its own, for the other one may be closed after a failure.  */
+  lr_connection *guard_connection; /* owned */
+  lr_process *guard;               /* owned */
 
   uint64_t has;                /* set of enum need */
   int64_t uid;                 /* of the dispatcher */
@@ -77,8 +81,14 @@ struct target
   char remains[512];
 };
 
+/* Whether it was asked to end early.  */
+bool target_is_stopped (const struct target *target);
+
 /* Open it and find out what is there.  -1 when it can't be opened, or fails meanwhile.  */
 int target_open (struct target *target, struct lr_error *error);
+
+/* How a connection to it is opened, on its loop.  */
+struct lr_open_args target_open_args (const struct target *target);
 
 /* Make sure that there is a connection.  */
 int target_connect (struct target *target, struct lr_error *error);
@@ -90,8 +100,9 @@ int target_connect_again (struct target *target, bool on_loop, lr_connection **r
 /* The first of NEEDS that is absent, in words; NULL: all are there.  */
 const char *target_lacks (const struct target *target, uint64_t needs);
 
-/* Remember that PATH was made and can't be removed.  */
-void target_leaves (struct target *target, const char *path);
+/* Run WORDS; *RESULT is the caller's, to be freed with lr_free, whatever comes of it.  False where
+   it can't be run.  */
+bool target_try (struct target *target, const char *const *words, struct lr_run_result **result);
 
 /* Remove what was made, and close.  */
 void target_close (struct target *target);

@@ -1,5 +1,7 @@
 #include "conformance/trial.h"
 
+#include "conformance/place.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +110,7 @@ invalid_value (const char *field)
 }
 
 struct failure
-failure_of (enum lr_error_kind kind)
+kind_alone (enum lr_error_kind kind)
 {
   return (struct failure){ kind, 0, "" };
 }
@@ -269,7 +271,7 @@ place (struct trial *trial, const char *name)
     return keep_text (trial, "%s/%s.%s.%s", target->directory, trial->check->family,
                       trial->check->name, name);
   const char *path = keep_text (trial, "%s/%s%s", target->directory, target->prefix, name);
-  target_leaves (trial->target, path);
+  place_leaves (trial->target, path);
   return path;
 }
 
@@ -333,6 +335,7 @@ void
 wait_for (struct trial *trial, uint64_t since, const char *what)
 {
   struct lr_error error;
+  EXPECT (trial, !target_is_stopped (trial->target), "it was stopped");
   EXPECT (trial, now () - since < trial->target->patience,
           "expected %s, which has not come in %llu ms", what,
           (unsigned long long) trial->target->patience);

@@ -54,7 +54,7 @@ struct failure
 
 struct failure remote_os (int errnum);
 struct failure invalid_value (const char *field);
-struct failure failure_of (enum lr_error_kind kind);
+struct failure kind_alone (enum lr_error_kind kind);
 
 /* Expect that WHAT succeeded; or that it failed as WANTED, with a sentence for a person.  */
 void expect_success (struct trial *trial, int status, const struct lr_error *error,

@@ -5,8 +5,7 @@
 # return 1.
 conforms () {
   local name=$1 status=0 output
-  output=$(timeout 120 "$LONGREACH_DISPATCHER_DIR/../tests/conformance" "${@:3}" "$2" \
-    < /dev/null 2>&1) || status=$?
+  output=$(timeout 120 longreach conformance --tap "${@:3}" "$2" < /dev/null 2>&1) || status=$?
   sed -e '/^1\.\.[0-9]*$/d' \
     -e "s|^# |# $name: |" -e "s|^Bail out!|not ok $name:|" \
     -e "s|^ok [0-9]* - \(.*\) # SKIP \(.*\)|# $name: \1 does not apply: \2|" \

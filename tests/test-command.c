@@ -428,6 +428,18 @@ Test (command, exit_statuses_of_the_other_subcommands)
       "longreach: there is no connector of the schema nosuch; plugins are looked for in: *\n",
       "plugins", "nosuch");
   LONGREACH (2, "", "*so b is one too many\n", "plugins", "a", "b");
+  LONGREACH (0, "FAMILY *\nrun  *1 *0 *0\nall  *1 *0 *0\n", "*files are made in *, which is *\n",
+             "conformance", "--only=run/success", "local:");
+  write_text (
+      "small",
+      "#!/bin/sh\nulimit -f 1\nexec \"$LONGREACH_DISPATCHER_DIR/longreach-dispatcher\" \"$@\"\n");
+  cr_assert_eq (chmod ("small", 0755), 0);
+  LONGREACH (1, "*upload/large does not hold\n    upload *File too large\n    Why: *\n", "*",
+             "conformance", "--only=upload/large", "-o", "dispatcher=./small", "local:");
+  LONGREACH (2, "", "*conformance needs URL*", "conformance");
+  LONGREACH (2, "", "*there is no check run/sucess; *", "conformance", "--only=run/sucess",
+             "local:");
+  LONGREACH (255, "", "*no connector*", "conformance", "nosuch:");
   LONGREACH (0, "Usage: longreach run *", "", "help", "run");
   LONGREACH (2, "", "*so x is one too many\n", "help", "run", "x");
 }
@@ -963,7 +975,8 @@ compare_with_page (const char *page, const char *subcommand)
     const char *subcommand, *options;
   } lacks[] = { { "shell", " --json  --timeout " },
                 { "batch", " --json " },
-                { "hostname", " --timeout " } };
+                { "hostname", " --timeout " },
+                { "conformance", " --timeout " } };
   const struct options none = { "" };
   struct options excused = none;
   char title[64];
@@ -985,9 +998,10 @@ compare_with_page (const char *page, const char *subcommand)
     expect_all_in (&common, &help, &excused, subcommand, "--help does not explain the common");
 }
 
-static const char *const all_subcommands[] = { "run",   "shell",    "stat",    "get",    "put",
-                                               "batch", "user",     "group",   "whoami", "env",
-                                               "ping",  "hostname", "plugins", "config", "help" };
+static const char *const all_subcommands[] = { "run",     "shell",       "stat",   "get",
+                                               "put",     "batch",       "user",   "group",
+                                               "whoami",  "env",         "ping",   "hostname",
+                                               "plugins", "conformance", "config", "help" };
 
 Test (command, help_and_the_manual_page_name_the_same_options)
 {
@@ -1682,6 +1696,7 @@ Test (command, bash_completes_command_lines)
     { "longreach ru", "[run]" },
     { "longreach p", "[put][ping][plugins]" },
     { "longreach h", "[hostname][help]" },
+    { "longreach conformance --only=environment/p", "[environment/present]" },
     { "longreach --v", "[--version]" },
     { "longreach nosuch", "" },
     { "longreach run lo", "<nospace>[local:]" },

@@ -4,6 +4,8 @@
 set -eu
 # shellcheck source=tests/conforms.sh
 . "$(dirname "$0")/conforms.sh"
+# shellcheck source=tests/report.sh
+. "$(dirname "$0")/report.sh"
 
 ordinary=65534
 umask 022
@@ -54,7 +56,31 @@ else
   start empty-system-plain "chroot $scratch/empty /dispatcher" -o protocol=plain
 fi
 
-failed=0
+# ends_with SIGNAL STATUS: what the signal ends, in the midst of the checks, leaves nothing either.
+ends_with () {
+  local status=0 pid directory=$scratch/ended
+  mkdir -m 1777 "$directory"
+  "$longreach" conformance --directory="$directory" local: > /dev/null 2>&1 &
+  pid=$!
+  until [ -n "$(find "$directory" -name 'stat.*' -print -quit)" ]; do
+    kill -0 "$pid"
+    sleep 0.02
+  done
+  kill -"$1" "$pid"
+  wait "$pid" 2> /dev/null || status=$?
+  for ((round = 0; round < 500; round++)); do
+    [ -n "$(ls -A "$directory")" ] || break
+    sleep 0.02
+  done
+  if [ "$status" = "$2" ] && rmdir "$directory"; then
+    ok "nothing is left after SIG$1"
+  else
+    not_ok "nothing is left after SIG$1" "it exits with $status"
+  fi
+}
+ends_with TERM 143
+ends_with KILL 137
+
 for index in "${!pids[@]}"; do
   wait "${pids[index]}" || failed=1
   cat "$scratch/${names[index]}.log"

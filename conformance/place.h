@@ -1,0 +1,17 @@
+/* The place at the far side in which files are made, and which is tidied up in the end.  */
+
+#ifndef CONFORMANCE_PLACE_H
+#define CONFORMANCE_PLACE_H
+
+#include "conformance/target.h"
+
+/* Look for it, and make it if it is a directory.  TARGET has PLACE, or PLACE and ROOM, then.  */
+void place_make (struct target *target);
+
+/* Remember that PATH was made and can't be removed.  */
+void place_leaves (struct target *target, const char *path);
+
+/* Remove what was made.  What is left is in TARGET's remains.  */
+void place_clear (struct target *target);
+
+#endif
