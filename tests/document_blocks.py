@@ -1,0 +1,166 @@
+"""What has to be known of blocks in the documents that don't explain themselves.
+
+A block that is not named here is treated as its language says (tests/document_world.py): a whole C
+program is compiled and run, a plugin compiled and listed, a fragment compiled within a function that
+has FRAGMENT's names; shell commands are run, one after the other, and must succeed; settings are read
+by `longreach config`.  Whatever can't be treated like that has a row in BLOCKS, and what a command
+needs to be there beforehand is in FILES.  A block that is neither fails the test."""
+
+# What is beneath these in a document is beneath the test's own directory instead.
+PLACES = ["/tmp/", "/home/ann", "/opt/", "/srv/", "/var/log/", "/etc/motd", "/etc/keys/",
+          "/etc/nginx/", "/usr/libexec/longreach/"]
+
+# What documents take for granted: files at home (where commands start, and where "web" and the
+# others lead), with their content.  A name that ends in / is a directory.
+FILES = {
+    "motd": "Be nice.\n",
+    "notes.txt": "notes\n",
+    "nginx.conf": "# nginx\n",
+    "deploy": "#!/bin/sh\necho deployed\n",
+    "/srv/big": 1048576 * 1024,
+    "/srv/share/": None,
+    "/etc/motd": "old\n",
+    "/etc/keys/deploy": "a key\n",
+    "/etc/nginx/": None,
+    "/tmp/": None,
+    "plugins/": None,
+}
+
+# Programs that lead elsewhere, or are not to be had everywhere.  The first group tells in $REACHED
+# which place it was asked for, as a hop of a URL, and runs the command here.
+PROGRAMS = {
+    "ssh": r"""
+user= port= config=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -l) user=$2@; shift 2 ;;
+    -p) port=:$2; shift 2 ;;
+    -i) test -r "$2" || { echo "ssh: no such key: $2" >&2; exit 255; }; shift 2 ;;
+    -o) shift 2 ;;
+    -T) shift ;;
+    --) break ;;
+    *) echo "ssh: unknown argument: $1" >&2; exit 255 ;;
+  esac
+done
+echo "ssh:$user$2$port" >>"$REACHED"
+shift 2
+exec sh -c "$*"
+""",
+    "docker": r"""
+engine=${0##*/} user=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --context | --host | --url) shift 2 ;;
+    exec) break ;;
+    *) echo "$engine: unknown argument: $1" >&2; exit 125 ;;
+  esac
+done
+shift
+while [ $# -gt 0 ]; do
+  case $1 in
+    --interactive) shift ;;
+    --user) user=$2@; shift 2 ;;
+    --*=*) shift ;;
+    --) break ;;
+    *) echo "$engine: unknown argument: $1" >&2; exit 125 ;;
+  esac
+done
+echo "$engine:$user$2" >>"$REACHED"
+shift 2
+exec "$@"
+""",
+    "podman": "docker",
+    "sudo": r"""
+test "$1" = -n || { echo "sudo: unknown argument: $1" >&2; exit 1; }
+shift
+exec "$@"
+""",
+    "jexec": 'shift\nexec "$@"\n',
+    "psql": 'test "$1" = -c && echo " 1"\n',
+}
+
+# Declarations that a fragment of C may take for granted.
+FRAGMENT = r"""
+#include <longreach/connector.h>
+#include <longreach/longreach.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+extern lr_loop *loop;
+extern lr_connection *connection;
+extern lr_registry *registry;
+extern lr_process *process;
+extern struct lr_error error;
+extern struct lr_run_args run;
+extern struct lr_process_status status;
+extern const char *const command[];
+extern int waiting;
+void opened (void *data, int result_status, void *result, const struct lr_error *result_error);
+void answered (void *data, int result_status, void *result, const struct lr_error *result_error);
+"""
+
+# A command that doesn't end by itself is interrupted after a second; one that has a terminal gets
+# what is typed there.
+INTERRUPTED = "interrupted "
+
+# What the command says besides, though nothing is wrong.
+REMARKS = "files are made in"
+
+
+def typed(keys, command):
+    return (command, f"typed '{keys}' {command}")
+
+
+# Rows: the document, how the block begins, and what is done with it:
+#   ("run", SUBSTITUTIONS)   commands, with these pieces of text replaced
+#   ("elsewhere", TESTS)     each command has a file whose text, which is given, shows that it runs it
+#   ("output", COMMAND)      what the command says is that, spaces apart
+#   ("answers", REQUESTS)    the shapes of a batch's answers to these
+#   ("bytes", None)          packets and frames in hexadecimal: lengths are right, and they are taken
+#   ("text", WHY)            no code: a drawing, a grammar, a placeholder
+BLOCKS = [
+    ("README.md", "scripts/quickstart",
+     ("run", [("scripts/test ", "test -x scripts/test ")])),
+    ("README.md", "longreach run local: -- tail -f", ("run", [
+        ("longreach run local: -- tail", INTERRUPTED + "longreach run local: -- tail"),
+        typed("exit", "longreach shell local:"),
+        ("1G", "1M")])),
+    ("README.md", "autoreconf -fi", ("elsewhere", {
+        "autoreconf -fi": ("scripts/configure-build", "autoreconf -fi"),
+        "./configure": ("tests/test-install.sh", "/configure\" -q"),
+        "make": ("tests/test-install.sh", "make -s -j"),
+        "make install": ("tests/test-install.sh", "build install DESTDIR")})),
+    ("README.md", "./run longreach", ("run", [("./run", "$builddir/run")])),
+    ("docs/architecture.md", "include/longreach/ ", ("text", "directories")),
+    ("docs/architecture.md", "cli ─", ("text", "a drawing")),
+    ("docs/architecture.md", "lr_open     url.c", ("text", "a drawing")),
+    ("docs/protocol.md", "00 00 00 ", ("bytes", None)),
+    ("docs/protocol.md", "longreach-dispatcher --session NONCE", ("run", [
+        ("longreach-dispatcher --session NONCE",
+         "longreach-dispatcher --session abc </dev/null | grep -aq '^LONGREACH 2 abc '")])),
+    ("docs/protocol.md", "LONGREACH 2 NONCE", ("text", "a line's form; the block above looks at one")),
+    ("docs/protocol.md", "longreach-dispatcher [--debug]", ("text", "the forms of a command")),
+    ("docs/longreach.1", '{"id":...', ("answers", [
+        {"id": 1, "op": "getenv", "key": "HOME"}, {"id": 2, "op": "nothing"}])),
+    ("docs/longreach.1", "longreach run -t local: vi",
+     ("run", [typed(":q", "longreach run -t local: vi /etc/motd")])),
+    ("docs/longreach.3", "target = hop", ("text", "a grammar; tests/test-url.c tries it")),
+    ("docs/longreach.conf.5", "[section]", ("text", "the form of a setting")),
+    ("docs/longreach.conf.5", "/home/ann/.config", ("output", """
+mkdir -p $HOME/.config/longreach
+printf '[longreach]\\npaths = /opt\\n' >$HOME/.config/longreach/longreach.conf
+! longreach config 2>&1 | grep -o '/.*paths.*'
+rm $HOME/.config/longreach/longreach.conf""")),
+    ("docs/longreach-connector.3", "longreach run 'jail:web", ("run", [
+        ("longreach run '", "cc -shared -fPIC -o plugins/jail.so $srcdir/examples/jail.c"
+         " $(pkg-config --cflags --libs longreach)\nlongreach run --plugin-dir=$PWD/plugins '")])),
+    ("plugins/docker/longreach-docker.7", "longreach shell docker:web",
+     ("run", [typed("exit", "longreach shell docker:web")])),
+    ("plugins/ssh/longreach-ssh.7", "longreach run ssh:web",
+     ("run", [typed("exit", "longreach shell ssh:ann@web.example.org:2222")])),
+    ("examples/README.md", "make -f", ("run", [("/path/to", "$srcdir")])),
+    ("examples/README.md", "./fleet", ("run", [
+        ("./follow", INTERRUPTED + "./follow")])),
+    ("examples/README.md", "mkdir -p tree/etc", ("run", [
+        ("longreach env pretend", "! longreach env pretend")])),
+]
