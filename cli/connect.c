@@ -199,22 +199,36 @@ open_connection (const char *url, struct lr_error *error)
 }
 
 int
-connect_open (const char *url, lr_connection **connection)
+connect_try (const char *url, lr_connection **connection, struct lr_error *error)
 {
+  *connection = NULL;
   int status = connect_registry (&opened.registry);
   if (status != 0)
     return status;
-  struct lr_error error;
-  if (lr_loop_new (&opened.loop, &error) != 0 || open_connection (url, &error) != 0)
-    {
-      int signal = connect_given_up ();
-      status = signal == 0 ? report_open_failure (&error) : interruption_note (signal);
-      connect_end ();
-      return status;
-    }
-  opened.url = url;
+  if (lr_loop_new (&opened.loop, error) == 0 && open_connection (url, error) == 0)
+    opened.url = url;
+  else if (connect_given_up () != 0)
+    return interruption_note (connect_given_up ());
+  else if (opened.connection == NULL)
+    return report_open_failure (error);
+  else
+    status = STATUS_CONNECTION;
   *connection = opened.connection;
-  return 0;
+  return status;
+}
+
+int
+connect_open (const char *url, lr_connection **connection)
+{
+  struct lr_error error;
+  int status = connect_try (url, connection, &error);
+  if (status == 0)
+    return 0;
+  if (*connection != NULL)
+    status = report_open_failure (&error);
+  *connection = NULL;
+  connect_end ();
+  return status;
 }
 
 lr_loop *

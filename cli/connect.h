@@ -10,7 +10,7 @@
 extern const struct cli_option registry_options[]; /* --plugin-dir, --verbose */
 extern const struct cli_option url_options[];      /* -o, --connect-timeout, --keep-alive */
 
-/* How URL is opened, for who does it without connect_open.  */
+/* How URL is opened, for who does it without connect_open; LOOP may be NULL.  */
 struct lr_open_args connect_args (const char *url, lr_loop *loop);
 
 /* The signal that asks to give up, whether or not somebody was being asked; 0: none.  */
@@ -23,6 +23,10 @@ int connect_registry (lr_registry **registry);
 
 /* The connection is borrowed: connect_end closes it.  At most one is open.  */
 int connect_open (const char *url, lr_connection **connection);
+
+/* The same, but where it could be tried and failed *CONNECTION is set all the same, and nothing is
+   reported: *ERROR says why.  connect_end in any case.  */
+int connect_try (const char *url, lr_connection **connection, struct lr_error *error);
 
 /* The loop that the connection belongs to; borrowed until connect_end.  */
 lr_loop *connect_loop (void);

@@ -44,6 +44,8 @@ static const struct subcommand *const subcommands[] = {
   &env_subcommand,
   &ping_subcommand,
   &hostname_subcommand,
+  &hops_subcommand,
+  &doctor_subcommand,
   &plugins_subcommand,
   &conformance_subcommand,
   &config_subcommand,

@@ -53,6 +53,8 @@ extern const struct subcommand env_subcommand;
 extern const struct subcommand ping_subcommand;
 extern const struct subcommand hostname_subcommand;
 extern const struct subcommand conformance_subcommand;
+extern const struct subcommand hops_subcommand;
+extern const struct subcommand doctor_subcommand;
 extern const struct subcommand config_subcommand;
 extern const struct subcommand plugins_subcommand;
 

@@ -1,12 +1,13 @@
 /* What the script says, each on a line of its own and with the nonce behind the first word:
 
-     LR-HERE                  it runs, and reads now
+     LR-HERE SYSTEM TYPE      it runs, and reads now
      LR-MACHINE SYSTEM TYPE   the dispatcher is for another one
      LR-EATEN                 what it reads does not begin as it should
      LR-SHORT SIZE            only so many bytes came
      LR-FULL INDEX            that directory has no room
      LR-TOOLS                 there is nothing to store it with
      LR-NODIR                 no directory takes programs
+     LR-PUT DIRECTORY         it is there, and is run
 
    and then the dispatcher's banner.  */
 
@@ -42,7 +43,7 @@ enum
 /* A file that is stored is looked at before it is run: `-x` knows nothing of a noexec mount, so
    that a small one is tried first.  */
 const char bootstrap_script[] =
-    "n=$1; z=$2; k=$4; echo LR-HERE $n; m=$(uname -sm 2>/dev/null); "
+    "n=$1; z=$2; k=$4; m=$(uname -sm 2>/dev/null); echo LR-HERE $n $m; "
     "case $m in \"Linux $3\"|\"\") ;; *) echo LR-MACHINE $n $m; exit 1;; esac; "
     "read -r q; if test \"$q\" = \"LR-PAYLOAD $n\"; then :; else echo LR-EATEN $n; exit 1; fi; "
     "shift 4; if test $# = 0; then set -- \"$XDG_RUNTIME_DIR\" \"$HOME/.cache\" \"$TMPDIR\" /tmp "
@@ -55,7 +56,8 @@ const char bootstrap_script[] =
     "head -c $z 2>/dev/null >\"$p\"; r=$?; "
     "if test $r = 127; then dd bs=1 count=$z 2>/dev/null >\"$p\"; r=$?; fi; "
     "s=$(wc -c <\"$p\" 2>/dev/null); s=$((${s:-$z})); "
-    "if test $r = 0 && test $s = $z; then exec \"$p\" --session $n --remove \"$t\"; fi; "
+    "if test $r = 0 && test $s = $z; then echo LR-PUT $n \"$d\"; exec \"$p\" --session $n --remove "
+    "\"$t\"; fi; "
     "rm -rf \"$t\"; case $r in 0) echo LR-SHORT $n $s;; 127) echo LR-TOOLS $n;; "
     "*) echo LR-FULL $n $i;; esac; exit 1; fi; "
     "rm -rf \"$t\"; done; echo LR-NODIR $n; exit 1";
@@ -84,6 +86,7 @@ struct bootstrap
   size_t place;       /* of what is pushed: which directory */
 
   char machine[MACHINE_SIZE];
+  struct bootstrap_facts facts;
   struct payload payload;
   size_t sent;
 
@@ -108,6 +111,12 @@ const char *
 bootstrap_problem (const struct bootstrap *bootstrap)
 {
   return bootstrap->problem;
+}
+
+const struct bootstrap_facts *
+bootstrap_facts (const struct bootstrap *bootstrap)
+{
+  return &bootstrap->facts;
 }
 
 const char *
@@ -418,6 +427,26 @@ bootstrap_command (const struct bootstrap *bootstrap, lr_command *out, struct lr
   return status == 0 ? command_check (out, hop->schema, error) : -1;
 }
 
+int
+bootstrap_outline (const lr_hop *hop, bool on_this_system, lr_command *out, struct lr_error *error)
+{
+  char nonce[] = "NONCE";
+  const char *protocol = lr_hop_option (hop, "protocol");
+  struct bootstrap bootstrap = {
+    .hop = hop,
+    .nonce = protocol != NULL && strcmp (protocol, "plain") == 0 ? NULL : nonce,
+    .same_system = on_this_system && (hop->connector->flags & LR_SAME_SYSTEM) != 0,
+    .attempt = ATTEMPT_INSTALLED,
+  };
+  lr_command inner = { NULL, 0, 0, NULL, 0 };
+  if (is_installed (&bootstrap))
+    return bootstrap_command (&bootstrap, out, error);
+  lr_command_add (&inner, "sh", "-c", "SCRIPT");
+  hop->connector->wrap (hop, &inner, out);
+  command_free (&inner);
+  return command_check (out, hop->schema, error);
+}
+
 bool
 bootstrap_clean (const struct bootstrap *bootstrap, lr_command *out)
 {
@@ -507,14 +536,25 @@ complain_of_directories (struct bootstrap *bootstrap)
         bootstrap->full > 0 ? " and has room for one" : "");
 }
 
+static void
+keep_fact (char *fact, size_t size, const char *rest)
+{
+  text_escape (fact, size, rest, strcspn (rest, "\r\n"));
+}
+
 bool
 bootstrap_take_line (struct bootstrap *bootstrap, const char *line)
 {
   const char *rest;
   if (bootstrap->attempt != ATTEMPT_SCRIPT)
     return false;
-  if (find_word (bootstrap, line, "LR-HERE") != NULL)
-    bootstrap->here = true;
+  if ((rest = find_word (bootstrap, line, "LR-HERE")) != NULL)
+    {
+      bootstrap->here = true;
+      keep_fact (bootstrap->facts.system, sizeof bootstrap->facts.system, rest);
+    }
+  else if ((rest = find_word (bootstrap, line, "LR-PUT")) != NULL)
+    keep_fact (bootstrap->facts.directory, sizeof bootstrap->facts.directory, rest);
   else if ((rest = find_word (bootstrap, line, "LR-MACHINE")) != NULL)
     take_machine (bootstrap, rest);
   else if (find_word (bootstrap, line, "LR-EATEN") != NULL)
@@ -545,6 +585,8 @@ begin_attempt (struct bootstrap *bootstrap, enum attempt attempt)
   if (attempt == ATTEMPT_PUSHED)
     {
       payload_free (&bootstrap->payload);
+      snprintf (bootstrap->facts.directory, sizeof bootstrap->facts.directory, "%s",
+                place_of (bootstrap));
       return true;
     }
   if (!load_or_complain (bootstrap))

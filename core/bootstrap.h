@@ -32,6 +32,11 @@ void bootstrap_free (struct bootstrap *bootstrap);
 /* Make OUT, which is empty, the command of the attempt.  Errors: those of the connector's hooks. */
 int bootstrap_command (const struct bootstrap *bootstrap, lr_command *out, struct lr_error *error);
 
+/* Make OUT, which is empty, the command of the first attempt for HOP, told to a person: with the
+   words SCRIPT and NONCE for what only machines read.  ON_THIS_SYSTEM as above.  */
+int bootstrap_outline (const lr_hop *hop, bool on_this_system, lr_command *out,
+                       struct lr_error *error);
+
 /* What is to be sent to it, before all else; borrowed as long as the attempt lasts.  Then, how much
    was sent.  */
 size_t bootstrap_input (const struct bootstrap *bootstrap, const char **data);
@@ -61,6 +66,14 @@ bool bootstrap_go_on (struct bootstrap *bootstrap, const struct bootstrap_end *e
 /* Why there is none, as a clause behind the host's name; NULL: nothing is known beyond how the
    command has ended.  */
 const char *bootstrap_problem (const struct bootstrap *bootstrap);
+
+/* What has been learned of the far side.  Texts are fit for a terminal; "": it is not known.  */
+struct bootstrap_facts
+{
+  char system[128];    /* as `uname -sm` has it */
+  char directory[512]; /* where the dispatcher was put */
+};
+const struct bootstrap_facts *bootstrap_facts (const struct bootstrap *bootstrap);
 
 /* How far it has come, for who loses patience: a clause, or NULL.  */
 const char *bootstrap_progress (const struct bootstrap *bootstrap);

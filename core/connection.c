@@ -125,6 +125,30 @@ connection_blame (const lr_connection *connection, struct lr_error *error)
   error_add_hop (error, last_index (connection), connection->destination.host);
 }
 
+const struct destination *
+connection_destination (const lr_connection *connection)
+{
+  return &connection->destination;
+}
+
+const struct link *
+connection_links (const lr_connection *connection)
+{
+  return connection->links;
+}
+
+bool
+connection_is_opening (const lr_connection *connection)
+{
+  return connection->phase == PHASE_OPENING;
+}
+
+const struct lr_error *
+connection_reason (const lr_connection *connection)
+{
+  return connection->phase == PHASE_BROKEN ? &connection->reason : NULL;
+}
+
 struct lr_process **
 connection_processes (lr_connection *connection)
 {

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+struct destination;
+struct link;
 struct session;
 
 lr_loop *connection_loop (const lr_connection *connection);
@@ -49,6 +51,13 @@ void connection_flush_soon (lr_connection *connection);
 /* Whom errors name.  */
 const char *connection_host (const lr_connection *connection);
 void connection_blame (const lr_connection *connection, struct lr_error *error);
+
+/* For who tells how it is: where it leads; its links, one for each hop, or NULL without a tunnel;
+   whether it is still opening; why it failed, or NULL.  */
+const struct destination *connection_destination (const lr_connection *connection);
+const struct link *connection_links (const lr_connection *connection);
+bool connection_is_opening (const lr_connection *connection);
+const struct lr_error *connection_reason (const lr_connection *connection);
 
 /* Processes are in the connection's list, so that they learn of its end; PROCESS lives longer.  */
 struct lr_process;

@@ -36,7 +36,7 @@ struct connector
 {
   struct lr_connector table; /* members the plugin's header did not have are zero */
   enum provider providers[OPERATION_COUNT];
-  bool built_in; /* the program brought it */
+  char *file; /* owned: where it is from; NULL: the program brought it */
   struct connector *next;
 };
 

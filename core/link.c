@@ -142,9 +142,16 @@ find_reason (struct link *link)
   text_free (&explanation);
 }
 
+const struct bootstrap_facts *
+link_facts (const struct link *link)
+{
+  return link->bootstrap == NULL ? &link->facts : bootstrap_facts (link->bootstrap);
+}
+
 static void
 forget_bootstrap (struct link *link)
 {
+  link->facts = *link_facts (link);
   bootstrap_free (link->bootstrap);
   link->bootstrap = NULL;
 }
@@ -172,6 +179,8 @@ fail (struct link *link)
   if (link->phase == LINK_BROKEN)
     return;
   link->phase = LINK_BROKEN;
+  if (!link->reached)
+    link->settled_at = loop_now ();
   stop_asking (link);
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
@@ -583,6 +592,7 @@ void
 link_is_reached (struct link *link)
 {
   link->reached = true;
+  link->settled_at = loop_now ();
   link->phase = LINK_OPEN;
   stop_asking (link);
   watch_life (link);
@@ -714,6 +724,7 @@ int
 link_open (struct link *link, struct lr_error *error)
 {
   const struct link_settings *settings = &link->settings;
+  link->opened_at = loop_now ();
   const char *nonce = link->plain ? NULL : session_nonce (link->session);
   link->bootstrap = bootstrap_new (settings->hop, nonce, settings->on_this_system, error);
   if (link->bootstrap == NULL || begin_asking (link, error) != 0)

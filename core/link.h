@@ -91,6 +91,9 @@ struct link
   struct loop_timer alive;
   int64_t last_life;
 
+  int64_t opened_at, settled_at; /* milliseconds; 0: it was not begun; it is still opening */
+  struct bootstrap_facts facts;  /* of the bootstrap that is over */
+
   char *problem;          /* owned: what the far side did wrong; NULL: it ended */
   struct lr_error reason; /* in LINK_BROKEN */
 };
@@ -108,6 +111,9 @@ void link_fail_requests (struct link *link, const struct lr_error *reason);
 
 /* The dispatcher of a plain link has answered.  */
 void link_is_reached (struct link *link);
+
+/* What is known of the far side.  */
+const struct bootstrap_facts *link_facts (const struct link *link);
 
 /* Say of *ERROR whose it is.  */
 void link_blame (const struct link *link, struct lr_error *error);

@@ -63,6 +63,7 @@ lr_registry_free (lr_registry *registry)
        connector = next)
     {
       next = connector->next;
+      free (connector->file);
       free (connector);
     }
   pthread_mutex_destroy (&registry->lock);
@@ -126,22 +127,24 @@ find_known (const lr_registry *registry, const char *schema)
   return NULL;
 }
 
-/* Import TABLE and add it.  */
+/* Import TABLE, which is from FILE, or with NULL the program's own, and add it.  */
 static struct connector *
-add_connector (lr_registry *registry, const struct lr_connector *table, const char *origin,
+add_connector (lr_registry *registry, const struct lr_connector *table, const char *file,
                struct lr_error *error)
 {
+  const char *origin = file == NULL ? "the program's connector" : file;
+  char *copy = file == NULL ? NULL : strdup (file);
   struct connector *connector = malloc (sizeof *connector);
-  if (connector == NULL)
-    {
-      error_no_memory (error);
-      return NULL;
-    }
-  if (connector_import (connector, table, origin, error) != 0)
+  if (connector == NULL || (file != NULL && copy == NULL))
+    error_no_memory (error);
+  if (connector == NULL || (file != NULL && copy == NULL)
+      || connector_import (connector, table, origin, error) != 0)
     {
       free (connector);
+      free (copy);
       return NULL;
     }
+  connector->file = copy;
   connector->next = registry->connectors;
   registry->connectors = connector;
   return connector;
@@ -160,11 +163,7 @@ lr_registry_add_connector (lr_registry *registry, const struct lr_connector *con
     error_set_field (error, "schema", "the schema %s is registered already", schema);
   else
     {
-      struct connector *added =
-          add_connector (registry, connector, "the program's connector", error);
-      status = added == NULL ? -1 : 0;
-      if (added != NULL)
-        added->built_in = true;
+      status = add_connector (registry, connector, NULL, error) == NULL ? -1 : 0;
     }
   pthread_mutex_unlock (&registry->lock);
   return status;
@@ -649,7 +648,7 @@ list_built_in (lr_registry *registry, struct listing *listing)
 {
   for (const struct connector *connector = registry->connectors; connector != NULL;
        connector = connector->next)
-    if (connector->built_in)
+    if (connector->file == NULL)
       add_row (listing, &(struct lr_connector_info){ .schema = connector->table.schema,
                                                      .description = connector->table.description,
                                                      .abi = connector->table.abi,

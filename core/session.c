@@ -19,6 +19,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,13 +32,14 @@ enum
   CHANNELS_DEFAULT = 1024, /* that a server takes which doesn't say */
   PLACES_KEPT = 16,        /* for short requests */
   NUMBERS_KEPT = 1 << 24,  /* for what waits when they come to their end */
-  NOISE_MAX = 1 << 20,     /* bytes before the banner */
-  LINE_MAX_SIZE = 4096,    /* bytes of the noise's end that are looked at and kept */
-  CONTROL_MAX = 1 << 20,   /* bytes that wait, behind which nothing comes that could be left out */
-  WINDOW_MAX = 4 << 20,    /* bytes that one stream's window grows to, and all of them together */
-  CREDIT_PARTS = 8,        /* of a window: each is given back as soon as it is consumed */
-  DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
-  TOO_SLOW = 50,           /* milliseconds that one Data may take */
+  VERSION_SIZE = 32,
+  NOISE_MAX = 1 << 20,   /* bytes before the banner */
+  LINE_MAX_SIZE = 4096,  /* bytes of the noise's end that are looked at and kept */
+  CONTROL_MAX = 1 << 20, /* bytes that wait, behind which nothing comes that could be left out */
+  WINDOW_MAX = 4 << 20,  /* bytes that one stream's window grows to, and all of them together */
+  CREDIT_PARTS = 8,      /* of a window: each is given back as soon as it is consumed */
+  DATA_MIN = 4 << 10,    /* bytes of a Data on a slow link */
+  TOO_SLOW = 50,         /* milliseconds that one Data may take */
   FAST = 10,
 };
 
@@ -95,6 +97,7 @@ struct session
   bool open;
   bool held; /* no request is sent yet */
   bool unremoved;
+  char version[VERSION_SIZE]; /* the dispatcher's */
   bool no_memory;
 
   char noise[LINE_MAX_SIZE + 1]; /* the end of what came before the banner */
@@ -206,6 +209,12 @@ session_forget_noise (struct session *session)
 {
   session->noise_size = session->noise_total = 0;
   session->noise[0] = '\0';
+}
+
+const char *
+session_version (const struct session *session)
+{
+  return session->version;
 }
 
 bool
@@ -822,7 +831,9 @@ parse_banner (struct session *session, char *line, char *problem, size_t problem
                     protocol, FRAME_PROTOCOL);
           return BANNER_WRONG;
         }
-      char *features = strchr (end + 1 + length + 1, ' ');
+      const char *version = end + 1 + length + 1;
+      char *features = strchr (version, ' ');
+      text_escape (session->version, sizeof session->version, version, strcspn (version, " \r"));
       if (features != NULL)
         take_features (session, features + 1);
       return BANNER_FOUND;

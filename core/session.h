@@ -116,6 +116,9 @@ const char *session_noise (const struct session *session, size_t *size);
 /* Another transport is tried: what came through the last one is forgotten.  */
 void session_forget_noise (struct session *session);
 
+/* The dispatcher's version, as the banner has it; "" before that.  */
+const char *session_version (const struct session *session);
+
 /* Whether the banner says that the dispatcher could not remove its own file.  */
 bool session_is_unremoved (const struct session *session);
 

@@ -973,10 +973,9 @@ compare_with_page (const char *page, const char *subcommand)
   static const struct
   {
     const char *subcommand, *options;
-  } lacks[] = { { "shell", " --json  --timeout " },
-                { "batch", " --json " },
-                { "hostname", " --timeout " },
-                { "conformance", " --timeout " } };
+  } lacks[] = { { "shell", " --json  --timeout " }, { "batch", " --json " },
+                { "hostname", " --timeout " },      { "conformance", " --timeout " },
+                { "hops", " --timeout " },          { "doctor", " --timeout " } };
   const struct options none = { "" };
   struct options excused = none;
   char title[64];
@@ -998,10 +997,10 @@ compare_with_page (const char *page, const char *subcommand)
     expect_all_in (&common, &help, &excused, subcommand, "--help does not explain the common");
 }
 
-static const char *const all_subcommands[] = { "run",     "shell",       "stat",   "get",
-                                               "put",     "batch",       "user",   "group",
-                                               "whoami",  "env",         "ping",   "hostname",
-                                               "plugins", "conformance", "config", "help" };
+static const char *const all_subcommands[] = {
+  "run", "shell", "stat",     "get",  "put",    "batch",   "user",        "group",  "whoami",
+  "env", "ping",  "hostname", "hops", "doctor", "plugins", "conformance", "config", "help"
+};
 
 Test (command, help_and_the_manual_page_name_the_same_options)
 {
@@ -1585,6 +1584,68 @@ Test (command, plugins_explains_a_schema_from_its_table)
              "--plugin-dir=broken", "local");
 }
 
+/* ---- explaining ---- */
+
+Test (command, hops_tells_what_would_be_run)
+{
+  LONGREACH (0,
+             "local, to localhost\n"
+             "    connector: this machine, /*local.so\n"
+             "    command: /*/longreach-dispatcher --session NONCE\n",
+             "", "hops", "local:");
+  LONGREACH (0,
+             "1 of 2: ssh, to web1\n"
+             "    connector: *, /*ssh.so\n"
+             "    command: ssh * -- web1 'exec sh -c SCRIPT'\n"
+             "2 of 2: local, to localhost\n"
+             "    connector: *\n"
+             "    command: sh -c SCRIPT\n",
+             "", "hops", "ssh:bob@web1,local:");
+  LONGREACH (0,
+             "{\"hops\":[{\"schema\":\"local\",\"host\":\"localhost\",\"description\":\"*\","
+             "\"file\":\"/*\",\"command\":[\"/bin/x\",\"-y\",\"--session\",\"NONCE\"]}]}\n",
+             "", "hops", "--json", "-o", "dispatcher=/bin/x -y", "local:");
+  LONGREACH (2, "", "longreach: *option*colour*\n", "hops", "-o", "colour=red", "local:");
+  LONGREACH (255, "", "longreach: no connector has the schema \"nope\"*\n", "hops", "local:,nope:");
+  LONGREACH (255, "", "longreach: local: the connector speaks the plain protocol*\n", "hops",
+             "local:?protocol=plain,local:");
+}
+
+Test (command, doctor_tells_what_works)
+{
+  LONGREACH (0,
+             "local, to localhost: works, * ms\n"
+             "    connector: *\n"
+             "    command: *\n"
+             "    dispatcher: " PACKAGE_VERSION "\n"
+             "    round trip: * ms\n"
+             "    user: *\n"
+             "    commands: \"true\" in * ms\n"
+             "    files: \"/\" is there\n",
+             "", "doctor", "local:");
+}
+
+Test (command, doctor_tells_which_hop_fails_and_what_to_do)
+{
+  LONGREACH (255,
+             "1 of 3: local, to localhost: works, * ms\n*"
+             "2 of 3: local, to localhost: fails, * ms\n"
+             "    connector: *\n"
+             "    command: /nowhere/x --session NONCE\n"
+             "    problem: localhost: *\n"
+             "    what to do: run the command above by hand*\n"
+             "3 of 3: local, to localhost: not tried\n"
+             "    connector: *\n"
+             "    command: *\n",
+             "", "doctor", "local:,local:?dispatcher=/nowhere/x,local:");
+  LONGREACH (255,
+             "{\"hops\":[{*\"state\":\"works\"*},{*\"state\":\"fails\"*\"problem\":\"*\","
+             "\"advice\":\"*\"}],\"tried\":[]}\n",
+             "", "doctor", "--json", "local:,local:?dispatcher=/nowhere/x");
+  LONGREACH (255, "", "longreach: localhost: cannot start /nowhere/x: No such file or directory\n",
+             "doctor", "-o", "dispatcher=/nowhere/x", "local:");
+}
+
 /* ---- configuration ---- */
 
 /* The user's file of this test.  */
@@ -1695,7 +1756,7 @@ Test (command, bash_completes_command_lines)
   } rows[] = {
     { "longreach ru", "[run]" },
     { "longreach p", "[put][ping][plugins]" },
-    { "longreach h", "[hostname][help]" },
+    { "longreach h", "[hostname][hops][help]" },
     { "longreach conformance --only=environment/p", "[environment/present]" },
     { "longreach --v", "[--version]" },
     { "longreach nosuch", "" },

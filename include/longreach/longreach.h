@@ -354,6 +354,51 @@ void lr_close (lr_connection *connection);
 int lr_extract_hostname (lr_registry *registry, const char *url, char **result,
                          struct lr_error *error);
 
+/* ---- explaining targets ---- */
+
+enum lr_hop_state
+{
+  LR_HOP_UNTRIED = 0,
+  LR_HOP_OPENING,
+  LR_HOP_OPEN,
+  LR_HOP_FAILED,
+};
+
+/* One hop of a target.  Absent texts are NULL.  */
+struct lr_hop_info
+{
+  const char *schema;
+  const char *description;    /* of its connector */
+  const char *file;           /* its plugin; NULL: it is built into the program */
+  const char *host;           /* as errors name it */
+  const char *const *command; /* what is run where the hop starts, ended by NULL.  The script that
+                                 brings a dispatcher appears as the word SCRIPT, and the word by
+                                 which this one connection is known as NONCE.  NULL: nothing is */
+
+  /* Of a connection only: */
+  uint64_t state;        /* enum lr_hop_state */
+  uint64_t opening_ms;   /* until the dispatcher answered, it failed, or now */
+  const char *system;    /* "Linux x86_64", where it was asked */
+  const char *directory; /* where a dispatcher was put; NULL: nowhere, or not yet */
+  const char *version;   /* of the dispatcher */
+  const char *problem;   /* why it failed: a sentence */
+};
+
+struct lr_hop_list
+{
+  size_t count;
+  const struct lr_hop_info *const *items;
+};
+
+/* Explain where ARGS lead, and how, hop by hop.  Nothing is started.  Plugins of the schemas are
+   loaded.  Errors: as lr_open's, as far as they don't come from going there.  */
+int lr_explain (lr_registry *registry, const struct lr_open_args *args, struct lr_hop_list **result,
+                struct lr_error *error);
+
+/* The same of a connection, and what has come of it so far.  It may still be opening, or have
+   failed.  Errors: NO_MEMORY.  */
+int lr_inspect (lr_connection *connection, struct lr_hop_list **result, struct lr_error *error);
+
 /* ---- operations ----
 
    Besides the errors they name, all of them can fail with IO (the connection failed; it can only
