@@ -2,14 +2,12 @@
 
 #ifdef LONGREACH_PORTABLE
 
-/* Deprecated, but all of EVP comes with a static EVP_sha512.  */
-#  define OPENSSL_SUPPRESS_DEPRECATED
-#  include <openssl/sha.h>
+#  include "dispatcher/sha512.h"
 #  include <stdlib.h>
 
 struct digest
 {
-  SHA512_CTX context;
+  struct sha512 sha512;
 };
 
 struct digest *
@@ -17,20 +15,22 @@ digest_begin (void)
 {
   struct digest *digest = malloc (sizeof *digest);
   if (digest != NULL)
-    SHA512_Init (&digest->context);
+    sha512_begin (&digest->sha512);
   return digest;
 }
 
 bool
 digest_add (struct digest *digest, const void *data, size_t size)
 {
-  return SHA512_Update (&digest->context, data, size) == 1;
+  sha512_add (&digest->sha512, data, size);
+  return true;
 }
 
 bool
 digest_end (struct digest *digest, unsigned char result[DIGEST_SIZE])
 {
-  return SHA512_Final (result, &digest->context) == 1;
+  sha512_end (&digest->sha512, result);
+  return true;
 }
 
 void

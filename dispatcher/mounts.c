@@ -242,11 +242,17 @@ leads_astray (struct walk *walk, bool follow_links)
 }
 
 bool
+mounts_any_may_hang (void)
+{
+  refresh ();
+  return dependent.count > 0 || dependent.unknown;
+}
+
+bool
 mounts_may_hang (const char *path, bool follow_links)
 {
   static struct walk walk;
-  refresh ();
-  if (dependent.count == 0 && !dependent.unknown)
+  if (!mounts_any_may_hang ())
     return false;
   walk.place[0] = walk.rest[0] = '\0';
   walk.links = 0;

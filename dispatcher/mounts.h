@@ -10,4 +10,7 @@
    touches nothing that may hang.  */
 bool mounts_may_hang (const char *path, bool follow_links);
 
+/* Whether any path may.  */
+bool mounts_any_may_hang (void);
+
 #endif

@@ -1,5 +1,7 @@
 #include "dispatcher/replacement.h"
 
+#include "dispatcher/temporary.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,10 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 enum
@@ -217,11 +217,9 @@ can_name_files (void)
 static void
 make_temporary_name (struct replacement *replacement)
 {
-  uint64_t random = 0;
-  if (getrandom (&random, sizeof random, 0) != (ssize_t) sizeof random)
-    random = (uint64_t) clock () << 32 ^ (uint64_t) time (NULL) << 16 ^ (uint64_t) getpid ();
-  snprintf (replacement->temporary, sizeof replacement->temporary, ".longreach-%016llx",
-            (unsigned long long) random);
+  char suffix[TEMPORARY_SUFFIX];
+  temporary_suffix (suffix);
+  snprintf (replacement->temporary, sizeof replacement->temporary, ".longreach-%s", suffix);
 }
 
 static int

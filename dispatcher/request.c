@@ -1,14 +1,35 @@
 #include "dispatcher/request.h"
 
+#include "dispatcher/errand.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct request_kind *const kinds[] = {
-  &alive_kind,      &command_kind,     &stat_kind,   &upload_kind,       &download_kind,
-  &spawn_kind,      &write_kind,       &read_kind,   &resolve_user_kind, &resolve_group_kind,
-  &query_user_kind, &query_group_kind, &getenv_kind,
+  &alive_kind,
+  &command_kind,
+  &stat_kind,
+  &upload_kind,
+  &download_kind,
+  &spawn_kind,
+  &write_kind,
+  &read_kind,
+  &resolve_user_kind,
+  &resolve_group_kind,
+  &query_user_kind,
+  &query_group_kind,
+  &getenv_kind,
+  &list_kind,
+  &make_directory_kind.request,
+  &remove_kind.request,
+  &rename_kind.request,
+  &link_kind.request,
+  &read_link_kind.request,
+  &set_attributes_kind.request,
+  &make_temporary_kind.request,
+  &file_system_kind.request,
 };
 
 const struct request_kind *

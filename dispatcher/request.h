@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+struct errand_kind;
 struct request;
 
 /* The protocols in which a kind of request exists: a set.  */
@@ -135,5 +136,14 @@ extern const struct request_kind resolve_group_kind;
 extern const struct request_kind query_user_kind;
 extern const struct request_kind query_group_kind;
 extern const struct request_kind getenv_kind;
+extern const struct request_kind list_kind;
+extern const struct errand_kind make_directory_kind;
+extern const struct errand_kind remove_kind;
+extern const struct errand_kind rename_kind;
+extern const struct errand_kind link_kind;
+extern const struct errand_kind read_link_kind;
+extern const struct errand_kind set_attributes_kind;
+extern const struct errand_kind make_temporary_kind;
+extern const struct errand_kind file_system_kind;
 
 #endif

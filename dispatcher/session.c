@@ -559,7 +559,7 @@ static void
 send_banner (const struct session_banner *banner)
 {
   char line[FRAME_BANNER_MAX];
-  int length = snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal%s\n",
+  int length = snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal,files%s\n",
                          FRAME_PROTOCOL, banner->nonce, PACKAGE_VERSION, banner->channels,
                          banner->unremoved ? ",unremoved" : "");
   output_bytes (line, (size_t) length);

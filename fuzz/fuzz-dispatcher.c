@@ -15,6 +15,7 @@
    - nothing is left: memory is counted by the sanitizer.  */
 
 #define FUZZ_HARNESS
+#include "dispatcher/errand.h"
 #include "dispatcher/channel.h"
 #include "dispatcher/loop.h"
 #include "dispatcher/output.h"
@@ -494,7 +495,7 @@ produce (void *context, char *buffer, size_t size)
 {
   struct work_item *item = context;
   require (item->request != NULL && size <= FRAME_DATA_MAX && (size == 0) == (buffer == NULL));
-  if (item->left == 0 && item->id == PACKET_READ && item->ends)
+  if (item->left == 0 && (item->id == PACKET_READ || item->id == PACKET_LIST) && item->ends)
     {
       outlet_end (&channel_of (item->request)->outlets[1]);
       answer_ok (leave_item (item));
@@ -538,14 +539,32 @@ handle_write (struct request *request)
 }
 
 static void
-handle_read (struct request *request)
+begin_stream (struct request *request, uint64_t size)
 {
   struct work_item *item = begin_item (request);
-  item->left = request->packet->read.length % (1 << 20);
+  item->left = size;
   item->ends = item->open_outputs = true;
   request_send (request, &(struct packet){ .id = PACKET_FILE_INFO });
   outlet_open (&channel_of (request)->outlets[1], produce, item);
   outlet_ready (&channel_of (request)->outlets[1]);
+}
+
+static void
+handle_read (struct request *request)
+{
+  begin_stream (request, request->packet->read.length % (1 << 20));
+}
+
+static void
+handle_list (struct request *request)
+{
+  begin_stream (request, request->packet->listing.path.size * 10000);
+}
+
+static void
+handle_errand (struct request *request)
+{
+  begin_item (request);
 }
 
 static void
@@ -643,6 +662,28 @@ SHORT_KIND (resolve_group_kind, PACKET_RESOLVE_GROUP);
 SHORT_KIND (query_user_kind, PACKET_QUERY_USER);
 SHORT_KIND (query_group_kind, PACKET_QUERY_GROUP);
 SHORT_KIND (getenv_kind, PACKET_GETENV);
+
+/* Those about file systems are answered later.  */
+#define ERRAND_KIND(name, packet)                                                                  \
+  const struct errand_kind name = { .request = { .id = packet,                                     \
+                                                 .protocols = REQUEST_SESSION,                     \
+                                                 .handle = handle_errand,                          \
+                                                 .abandon = abandon_item,                          \
+                                                 .lasts = request_lasts } }
+
+ERRAND_KIND (make_directory_kind, PACKET_MAKE_DIRECTORY);
+ERRAND_KIND (remove_kind, PACKET_REMOVE);
+ERRAND_KIND (rename_kind, PACKET_RENAME);
+ERRAND_KIND (link_kind, PACKET_LINK);
+ERRAND_KIND (read_link_kind, PACKET_READ_LINK);
+ERRAND_KIND (set_attributes_kind, PACKET_SET_ATTRIBUTES);
+ERRAND_KIND (make_temporary_kind, PACKET_MAKE_TEMPORARY);
+ERRAND_KIND (file_system_kind, PACKET_FILE_SYSTEM);
+const struct request_kind list_kind = { .id = PACKET_LIST,
+                                        .protocols = REQUEST_SESSION,
+                                        .handle = handle_list,
+                                        .abandon = abandon_item,
+                                        .lasts = request_lasts };
 const struct request_kind stat_kind = { .id = PACKET_STAT,
                                         .protocols = REQUEST_BOTH,
                                         .handle = handle_stat,
@@ -710,8 +751,8 @@ say_request (void)
   static const enum packet_id ids[] = {
     PACKET_SPAWN, PACKET_SPAWN,       PACKET_WRITE,        PACKET_READ,
     PACKET_STAT,  PACKET_CHECK_ALIVE, PACKET_GETENV,       PACKET_QUERY_GROUP,
-    PACKET_SPAWN, PACKET_READ,        PACKET_PROCESS_RUN,  PACKET_UPLOAD,
-    PACKET_STAT,  PACKET_WRITE,       PACKET_RESOLVE_USER, PACKET_DOWNLOAD,
+    PACKET_SPAWN, PACKET_LIST,        PACKET_PROCESS_RUN,  PACKET_UPLOAD,
+    PACKET_STAT,  PACKET_REMOVE,      PACKET_RESOLVE_USER, PACKET_DOWNLOAD,
   };
   static char large[1000 << 10];
   unsigned kind = take (), choice = take ();
@@ -745,6 +786,12 @@ say_request (void)
       break;
     case PACKET_WRITE:
       packet.write.file = word;
+      break;
+    case PACKET_LIST:
+      packet.listing.path = word;
+      break;
+    case PACKET_REMOVE:
+      packet.remove.path = word;
       break;
     case PACKET_GETENV:
       packet.getenv.key = word;

@@ -39,6 +39,16 @@ REQUESTS = {
     "Resize": (266, "rows:u32 columns:u32"),
     "Write": (267, "file:str mode:str? owner:str? group:str? preserve:bool size:i64 sync:bool"),
     "Read": (269, "file:str offset:u64 length:u64"),
+    "List": (271, "path:str follow_links:bool itself:bool"),
+    "MakeDirectory": (273, "path:str mode:str? owner:str? group:str? parents:bool"),
+    "Remove": (274, "path:str recursive:bool"),
+    "Rename": (275, "source:str target:str replace:bool"),
+    "Link": (276, "target:str path:str symbolic:bool replace:bool"),
+    "ReadLink": (277, "path:str"),
+    "SetAttributes": (278, "path:str follow_links:bool recursive:bool mode:str? owner:str? "
+                           "group:str? set_atime:bool atime:i64 set_mtime:bool mtime:i64"),
+    "MakeTemporary": (279, "directory:str? prefix:str is_directory:bool"),
+    "FileSystem": (280, "path:str"),
 }
 
 ANSWERS = {
@@ -52,10 +62,14 @@ ANSWERS = {
     264: ("Closed", ""),
     268: ("Written", "in_place:bool"),
     270: ("FileInfo", "type:str mode:u64 size:u64 mtime:u64"),
+    272: ("DirectoryEntry", "name:str type:str mode:u64 owner:str group:str size:u64 mtime:u64 "
+                            "ctime:u64 device:u64 inode:u64 links:u64 blocks:u64 target:str?"),
+    281: ("FileSystemInfo", "block_size:u64 size:u64 free:u64 available:u64 files:u64 "
+                            "files_free:u64 name_max:u64 read_only:bool"),
 }
 
 FINAL = {"Ok", "Ack", "StatResult", "ResolveResult", "UserEntry", "GroupEntry", "EnvironVar",
-         "Closed", "Written", "OSError", "InvalidField", "ProcessError"}
+         "Closed", "Written", "FileSystemInfo", "OSError", "InvalidField", "ProcessError"}
 
 
 # Frames

@@ -446,9 +446,9 @@ def packets_for_a_closed_channel_are_dropped(bench):
     session.check_alive()
 
 
-@for_each([*[(f"id {number}", u32(number)) for number in [23, 255, 271, 65535, 0xffffffff]],
-           ("id 272, with content", u32(272) + bytes(1000)),
-           ("id 300, with content of 4 MiB", u32(300) + bytes(PACKET_LIMIT - 4)),
+@for_each([*[(f"id {number}", u32(number)) for number in [23, 255, 1023, 65535, 0xffffffff]],
+           ("id 1024, with content", u32(1024) + bytes(1000)),
+           ("id 1300, with content of 4 MiB", u32(1300) + bytes(PACKET_LIMIT - 4)),
            ("ProcessRun", encode("ProcessRun", command=["true"], capture_output=True)),
            ("Upload", encode("Upload", file="/nowhere/at/all", content=b"x" * MIB)),
            ("Download", encode("Download", file="/dev/null"))])

@@ -602,6 +602,139 @@ static const struct golden goldens[] = {
                      .mode = 0644,
                      .size = 0,
                      .mtime = 1700000000000000003 } } },
+  { "List",
+    "0000010f  0000000000000004 '/etc'  01  00",
+    { .id = PACKET_LIST,
+      .listing = { .path = TEXT ("/etc"), .follow_links = true, .itself = false } } },
+  { "List of the thing itself",
+    "0000010f  0000000000000000   00  01",
+    { .id = PACKET_LIST,
+      .listing = { .path = TEXT (""), .follow_links = false, .itself = true } } },
+  { "DirectoryEntry of a link",
+    "00000110  0000000000000004 'motd'  0000000000000004 'link'  00000000000001ff  "
+    "0000000000000004 'root'  0000000000000003 'adm'  0000000000000009  "
+    "17979cfe362a0003  17979cfe362a0004  0000000000000801  0000000000020000  "
+    "0000000000000001  0000000000000000  01 0000000000000009 '/run/motd'",
+    { .id = PACKET_DIRECTORY_ENTRY,
+      .directory_entry = { .name = TEXT ("motd"),
+                           .type = TEXT ("link"),
+                           .mode = 511,
+                           .owner = TEXT ("root"),
+                           .group = TEXT ("adm"),
+                           .size = 9,
+                           .mtime = 1700000000000000003,
+                           .ctime = 1700000000000000004,
+                           .device = 2049,
+                           .inode = 131072,
+                           .links = 1,
+                           .blocks = 0,
+                           .target = TEXT ("/run/motd") } } },
+  { "DirectoryEntry of a file",
+    "00000110  0000000000000001 'a'  0000000000000004 'file'  00000000000009ed  "
+    "0000000000000001 '0'  0000000000000001 '7'  ffffffffffffffff  "
+    "0000000000000001  0000000000000002  0000000000000003  0000000000000004  "
+    "0000000000000005  0000000000000006  00",
+    { .id = PACKET_DIRECTORY_ENTRY,
+      .directory_entry = { .name = TEXT ("a"),
+                           .type = TEXT ("file"),
+                           .mode = 2541,
+                           .owner = TEXT ("0"),
+                           .group = TEXT ("7"),
+                           .size = UINT64_MAX,
+                           .mtime = 1,
+                           .ctime = 2,
+                           .device = 3,
+                           .inode = 4,
+                           .links = 5,
+                           .blocks = 6,
+                           .target = ABSENT } } },
+  { "MakeDirectory",
+    "00000111  0000000000000006 '/srv/a'  01 0000000000000003 '755'  "
+    "01 0000000000000004 'root'  01 0000000000000003 'adm'  01",
+    { .id = PACKET_MAKE_DIRECTORY,
+      .make_directory = { .path = TEXT ("/srv/a"),
+                          .mode = TEXT ("755"),
+                          .owner = TEXT ("root"),
+                          .group = TEXT ("adm"),
+                          .parents = true } } },
+  { "MakeDirectory, only the path",
+    "00000111  0000000000000001 'a'  00  00  00  00",
+    { .id = PACKET_MAKE_DIRECTORY,
+      .make_directory = { .path = TEXT ("a"),
+                          .mode = ABSENT,
+                          .owner = ABSENT,
+                          .group = ABSENT,
+                          .parents = false } } },
+  { "Remove",
+    "00000112  0000000000000006 '/srv/a'  01",
+    { .id = PACKET_REMOVE, .remove = { .path = TEXT ("/srv/a"), .recursive = true } } },
+  { "Rename",
+    "00000113  0000000000000002 '/a'  0000000000000003 '/bc'  01",
+    { .id = PACKET_RENAME,
+      .rename = { .source = TEXT ("/a"), .target = TEXT ("/bc"), .replace = true } } },
+  { "Link",
+    "00000114  0000000000000004 '../a'  0000000000000002 '/b'  01  00",
+    { .id = PACKET_LINK,
+      .link = { .target = TEXT ("../a"),
+                .path = TEXT ("/b"),
+                .symbolic = true,
+                .replace = false } } },
+  { "ReadLink",
+    "00000115  0000000000000002 '/b'",
+    { .id = PACKET_READ_LINK, .read_link = { .path = TEXT ("/b") } } },
+  { "SetAttributes",
+    "00000116  0000000000000002 '/a'  01  00  01 0000000000000003 '644'  00  "
+    "01 0000000000000003 'adm'  00  0000000000000000  01  fffffffffffffffe",
+    { .id = PACKET_SET_ATTRIBUTES,
+      .set_attributes = { .path = TEXT ("/a"),
+                          .follow_links = true,
+                          .recursive = false,
+                          .mode = TEXT ("644"),
+                          .owner = ABSENT,
+                          .group = TEXT ("adm"),
+                          .set_atime = false,
+                          .atime = 0,
+                          .set_mtime = true,
+                          .mtime = -2 } } },
+  { "SetAttributes of a tree",
+    "00000116  0000000000000002 '/a'  00  01  00  01 0000000000000004 'root'  00  "
+    "01  17979cfe362a0003  00  0000000000000000",
+    { .id = PACKET_SET_ATTRIBUTES,
+      .set_attributes = { .path = TEXT ("/a"),
+                          .follow_links = false,
+                          .recursive = true,
+                          .mode = ABSENT,
+                          .owner = TEXT ("root"),
+                          .group = ABSENT,
+                          .set_atime = true,
+                          .atime = 1700000000000000003,
+                          .set_mtime = false,
+                          .mtime = 0 } } },
+  { "MakeTemporary",
+    "00000117  01 0000000000000008 '/var/tmp'  0000000000000002 'x.'  01",
+    { .id = PACKET_MAKE_TEMPORARY,
+      .make_temporary = { .directory = TEXT ("/var/tmp"),
+                          .prefix = TEXT ("x."),
+                          .is_directory = true } } },
+  { "MakeTemporary where it usually is",
+    "00000117  00  0000000000000000   00",
+    { .id = PACKET_MAKE_TEMPORARY,
+      .make_temporary = { .directory = ABSENT, .prefix = TEXT (""), .is_directory = false } } },
+  { "FileSystem",
+    "00000118  0000000000000001 '/'",
+    { .id = PACKET_FILE_SYSTEM, .file_system = { .path = TEXT ("/") } } },
+  { "FileSystemInfo",
+    "00000119  0000000000001000  0000010000000000  0000000000000003  "
+    "0000000000000002  0000000000000064  0000000000000032  00000000000000ff  01",
+    { .id = PACKET_FILE_SYSTEM_INFO,
+      .file_system_info = { .block_size = 4096,
+                            .size = 1099511627776,
+                            .free = 3,
+                            .available = 2,
+                            .files = 100,
+                            .files_free = 50,
+                            .name_max = 255,
+                            .read_only = true } } },
 };
 
 /* ---- equality ---- */
@@ -673,7 +806,7 @@ Test (codec, every_packet_has_a_golden)
 
 Test (codec, ids_beyond_the_table_are_no_packets)
 {
-  static const uint32_t others[] = { 23, 24, 255, 271, 65535, 65536, 0x7fffffff, 0xffffffff };
+  static const uint32_t others[] = { 23, 24, 255, 1023, 65535, 65536, 0x7fffffff, 0xffffffff };
   for (size_t i = 0; i < COUNT (others); i++)
     {
       cr_assert_null (packet_layout_find (others[i]));
@@ -886,10 +1019,13 @@ is_among (uint32_t id, const enum packet_id *set, size_t count)
 Test (codec, requests_come_from_the_client_and_answers_from_the_server)
 {
   static const enum packet_id clients[] = {
-    PACKET_CHECK_ALIVE,   PACKET_EXIT,   PACKET_PROCESS_RUN, PACKET_STAT,       PACKET_RESOLVE_USER,
-    PACKET_RESOLVE_GROUP, PACKET_UPLOAD, PACKET_DOWNLOAD,    PACKET_QUERY_USER, PACKET_QUERY_GROUP,
-    PACKET_GETENV,        PACKET_HELLO,  PACKET_CANCEL,      PACKET_SPAWN,      PACKET_SIGNAL,
-    PACKET_RESIZE,        PACKET_WRITE,  PACKET_READ
+    PACKET_CHECK_ALIVE,    PACKET_EXIT,           PACKET_PROCESS_RUN, PACKET_STAT,
+    PACKET_RESOLVE_USER,   PACKET_RESOLVE_GROUP,  PACKET_UPLOAD,      PACKET_DOWNLOAD,
+    PACKET_QUERY_USER,     PACKET_QUERY_GROUP,    PACKET_GETENV,      PACKET_HELLO,
+    PACKET_CANCEL,         PACKET_SPAWN,          PACKET_SIGNAL,      PACKET_RESIZE,
+    PACKET_WRITE,          PACKET_READ,           PACKET_LIST,        PACKET_MAKE_DIRECTORY,
+    PACKET_REMOVE,         PACKET_RENAME,         PACKET_LINK,        PACKET_READ_LINK,
+    PACKET_SET_ATTRIBUTES, PACKET_MAKE_TEMPORARY, PACKET_FILE_SYSTEM
   };
   static const enum packet_id eithers[] = { PACKET_DATA, PACKET_EOF, PACKET_WINDOW };
   for (size_t i = 0; i < COUNT (ids); i++)
@@ -1509,7 +1645,7 @@ static const struct stream streams[] = {
   { "an unknown packet with content that looks like a frame",
     "00000014 00000007 ffffffff 00000008 00000000 00000002", "7 unknown\n" },
   { "one behind the other",
-    "0000000c 00000009 0000010f 'skip'"
+    "0000000c 00000009 000003ff 'skip'"
     "00000008 00000000 00000002"
     "00000016 00000002 00000101 00000000 0000000000000002 'hi'"
     "0000000c 00000002 00000102 00000000"
