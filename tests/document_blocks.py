@@ -26,8 +26,11 @@ FILES = {
     "plugins/": None,
 }
 
-# Programs that lead elsewhere, or are not to be had everywhere.  The first group tells in $REACHED
-# which place it was asked for, as a hop of a URL, and runs the command here.
+# Schemas whose program is one of those below, which tells in $REACHED which place it was asked for, as
+# a hop of a URL, and runs the command here.  Commands have to reach the places that they name.
+STAND_INS = ["ssh", "docker", "podman"]
+
+# Programs that lead elsewhere, or are not to be had everywhere.
 PROGRAMS = {
     "ssh": r"""
 user= port= config=

@@ -217,7 +217,7 @@ def treat_c(world, block):
 
 # ---- commands ----
 
-HOPS = re.compile(r"\b(ssh|docker|podman):(?!//)([\w.@:-]*\w)")
+HOPS = re.compile(rf"\b({'|'.join(known.STAND_INS)}):(?!//)([\w.@:-]*\w)")
 
 
 def hops_of(text):
