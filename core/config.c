@@ -1,25 +1,15 @@
-/* inih splits the lines; what they mean is decided here.
-
-   It has limits, and cuts what is longer without a word; it passes over a section without settings,
-   over what stands behind a section's "]", and over what stands behind a NUL; and it takes an
-   indented line for one that goes on with the value before it.  So each line is looked at on its
-   way to inih, which gets it without what it is indented by.  The lines are counted there too, for
-   the handler is not told the one it is at.  */
-
 #include "core/config.h"
 
 #include "core/connector.h"
 #include "core/error.h"
+#include "core/ini_file.h"
 #include "core/trust.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define FILE_NAME "longreach/longreach.conf"
 #define FIELD "longreach.conf"
@@ -27,28 +17,16 @@
 
 enum
 {
-  SECTION_MAX = 49,   /* characters of a section's name that inih keeps, */
-  SETTING_MAX = 49,   /* and of a setting's */
-  FILE_MAX = 1 << 20, /* bytes */
   EXPANSIONS_MAX = 16,
   TARGET_MAX = 64 << 10, /* characters */
 };
 
-/* One file that is being read.  */
+/* One file that is being read, and the context of its lines.  */
 struct reading
 {
+  struct ini_file lines;
   struct config *config;
-  struct lr_error *error; /* the first mistake of the file */
-  unsigned mistake;       /* its line; 0: there is none */
-  int errnum;             /* it could not be read to its end; ENOMEM: or not be kept */
-  FILE *stream;
-  const char *path;
-  size_t file;
-  char *text; /* owned: the line, as it is in the file */
-  size_t room;
-  unsigned line;
-  char section[SECTION_MAX + 1];
-  unsigned heading; /* the line it begins in */
+  size_t file; /* its index */
 };
 
 /* ---- settings ---- */
@@ -128,27 +106,9 @@ add_setting (struct config *config, const struct config_setting *setting)
   return 0;
 }
 
-/* ---- mistakes ---- */
-
-/* The first one counts.  Returns 0, as inih's handler does for a mistake.  */
-__attribute__ ((__format__ (__printf__, 3, 4))) static int
-complain (struct reading *reading, unsigned line, const char *format, ...)
-{
-  char what[1024];
-  va_list arguments;
-  if (reading->mistake != 0)
-    return 0;
-  reading->mistake = line;
-  va_start (arguments, format);
-  vsnprintf (what, sizeof what, format, arguments);
-  va_end (arguments);
-  error_set_field (reading->error, FIELD, "%s:%u: %s", reading->path, line, what);
-  return 0;
-}
-
 /* ---- what a line means ---- */
 
-static int
+static void
 keep (struct reading *reading, enum config_kind kind, const char *subject, const char *name,
       const char *value)
 {
@@ -158,12 +118,10 @@ keep (struct reading *reading, enum config_kind kind, const char *subject, const
     .name = (char *) name,
     .value = (char *) value,
     .file = reading->file,
-    .line = reading->line,
+    .line = reading->lines.line,
   };
-  if (add_setting (reading->config, &setting) == 0)
-    return 1;
-  reading->errnum = ENOMEM;
-  return 0;
+  if (add_setting (reading->config, &setting) != 0)
+    ini_lose (&reading->lines);
 }
 
 /* The line that has set it in this file already, or 0.  */
@@ -180,7 +138,7 @@ line_of (const struct reading *reading, enum config_kind kind, const char *subje
 }
 
 /* Each directory of VALUE, "/a:/b".  */
-static int
+static void
 take_path (struct reading *reading, const char *value)
 {
   size_t before = reading->config->setting_count;
@@ -189,56 +147,60 @@ take_path (struct reading *reading, const char *value)
       length = strcspn (value, ":");
       char *directory = strndup (value, length);
       if (directory == NULL)
-        reading->errnum = ENOMEM;
+        ini_lose (&reading->lines);
       else if (length > 0 && directory[0] != '/')
-        complain (reading, reading->line, "path: the directory \"%s\" is not absolute", directory);
+        ini_complain (&reading->lines, reading->lines.line,
+                      "path: the directory \"%s\" is not absolute", directory);
       else if (length > 0)
         keep (reading, CONFIG_PATH, NULL, "path", directory);
       free (directory);
     }
   if (reading->config->setting_count == before)
-    return complain (reading, reading->line, "path names no directory");
-  return 1;
+    ini_complain (&reading->lines, reading->lines.line, "path names no directory");
 }
 
-static int
+static void
 take_schema (struct reading *reading, const char *value)
 {
   unsigned before = line_of (reading, CONFIG_DEFAULT_SCHEMA, NULL);
   if (!connector_schema_is_valid (value, strlen (value)))
-    return complain (reading, reading->line,
-                     "default_schema: \"%s\" is not a schema: a schema is made of lower-case "
-                     "letters, digits, \"+\", \"-\" and \".\", a letter first",
-                     value);
-  if (before != 0)
-    return complain (reading, reading->line, "default_schema is set already, in line %u", before);
-  return keep (reading, CONFIG_DEFAULT_SCHEMA, NULL, "default_schema", value);
+    ini_complain (&reading->lines, reading->lines.line,
+                  "default_schema: \"%s\" is not a schema: a schema is made of lower-case "
+                  "letters, digits, \"+\", \"-\" and \".\", a letter first",
+                  value);
+  else if (before != 0)
+    ini_complain (&reading->lines, reading->lines.line, "default_schema is set already, in line %u",
+                  before);
+  else
+    keep (reading, CONFIG_DEFAULT_SCHEMA, NULL, "default_schema", value);
 }
 
-static int
+static void
 take_general (struct reading *reading, const char *name, const char *value)
 {
   if (strcmp (name, "path") == 0)
-    return take_path (reading, value);
-  if (strcmp (name, "default_schema") == 0)
-    return take_schema (reading, value);
-  return complain (reading, reading->line,
-                   "[longreach] has no setting \"%s\"; it has path and default_schema", name);
+    take_path (reading, value);
+  else if (strcmp (name, "default_schema") == 0)
+    take_schema (reading, value);
+  else
+    ini_complain (&reading->lines, reading->lines.line,
+                  "[longreach] has no setting \"%s\"; it has path and default_schema", name);
 }
 
-static int
+static void
 take_alias (struct reading *reading, const char *alias, const char *name, const char *value)
 {
   unsigned before = line_of (reading, CONFIG_ALIAS, alias);
   if (strcmp (name, "url") != 0)
-    return complain (reading, reading->line, "[host %s] has no setting \"%s\"; it has url", alias,
-                     name);
-  if (value[0] == '\0')
-    return complain (reading, reading->line, "[host %s]: url is empty", alias);
-  if (before != 0)
-    return complain (reading, reading->line, "the url of the host %s is set already, in line %u",
-                     alias, before);
-  return keep (reading, CONFIG_ALIAS, alias, "url", value);
+    ini_complain (&reading->lines, reading->lines.line,
+                  "[host %s] has no setting \"%s\"; it has url", alias, name);
+  else if (value[0] == '\0')
+    ini_complain (&reading->lines, reading->lines.line, "[host %s]: url is empty", alias);
+  else if (before != 0)
+    ini_complain (&reading->lines, reading->lines.line,
+                  "the url of the host %s is set already, in line %u", alias, before);
+  else
+    keep (reading, CONFIG_ALIAS, alias, "url", value);
 }
 
 /* A name that can stand for a hop: what would make it something else is not in it.  */
@@ -258,164 +220,93 @@ behind (const char *section, const char *word)
   return section + length + strspn (section + length, " \t");
 }
 
-/* What inih makes of a line.  Its section was looked at when it began.  */
-static int
-take_line (void *context, const char *section, const char *name, const char *value)
+/* SECTION was looked at when it began.  Behind a mistake nothing counts.  */
+static void
+take_setting (struct ini_file *lines, const char *section, const char *name, const char *value)
 {
-  struct reading *reading = context;
+  struct reading *reading = lines->context;
   const char *subject;
-  if (reading->mistake != 0)
-    return 0;
-  if (section[0] == '\0')
-    return complain (reading, reading->line,
-                     "\"%s\" stands before any section; sections are [longreach], [schema NAME] "
-                     "and [host NAME]",
-                     name);
-  if ((subject = behind (section, "schema")) != NULL)
-    return keep (reading, CONFIG_OPTION, subject, name, value);
-  if ((subject = behind (section, "host")) != NULL)
-    return take_alias (reading, subject, name, value);
-  return take_general (reading, name, value);
-}
-
-/* ---- on the way to inih ---- */
-
-static void
-check_section (struct reading *reading)
-{
-  const char *schema = behind (reading->section, "schema");
-  const char *alias = behind (reading->section, "host");
-  if (schema != NULL && !connector_schema_is_valid (schema, strlen (schema)))
-    complain (reading, reading->line,
-              "[schema %s]: this is not a schema: a schema is made of lower-case letters, digits, "
-              "\"+\", \"-\" and \".\", a letter first",
-              schema);
-  else if (alias != NULL && !is_alias (alias))
-    complain (reading, reading->line,
-              "[host %s]: the name of a host here is one word without \":\", \",\", \"?\", \"/\", "
-              "\"@\" and \"%%\", and does not begin with \"-\"",
-              alias);
-  else if (schema == NULL && alias == NULL && strcmp (reading->section, "longreach") != 0)
-    complain (reading, reading->line,
-              "there is no section [%s]; sections are [longreach], [schema NAME] and [host NAME]",
-              reading->section);
-}
-
-static void
-end_section (struct reading *reading)
-{
-  const char *alias = behind (reading->section, "host");
-  if (alias != NULL && line_of (reading, CONFIG_ALIAS, alias) == 0)
-    complain (reading, reading->heading, "[host %s] has no url", alias);
-}
-
-/* LINE begins with "[".  What is not closed is inih's to refuse.  */
-static void
-begin_section (struct reading *reading, const char *line)
-{
-  size_t length = strcspn (line + 1, "]");
-  if (line[length + 1] == '\0')
+  if (lines->mistake != 0)
     return;
-  end_section (reading);
-  const char *rest = line + 1 + length + 1;
-  rest += strspn (rest, SPACE);
-  if (length > SECTION_MAX)
-    complain (reading, reading->line, "the name of the section is longer than %d characters",
-              SECTION_MAX);
-  else if (*rest != '\0' && strchr (";#", *rest) == NULL)
-    complain (reading, reading->line, "there is something behind the section's \"]\"");
+  if (section[0] == '\0')
+    ini_complain (lines, lines->line,
+                  "\"%s\" stands before any section; sections are [longreach], [schema NAME] "
+                  "and [host NAME]",
+                  name);
+  else if ((subject = behind (section, "schema")) != NULL)
+    keep (reading, CONFIG_OPTION, subject, name, value);
+  else if ((subject = behind (section, "host")) != NULL)
+    take_alias (reading, subject, name, value);
   else
-    {
-      snprintf (reading->section, sizeof reading->section, "%.*s", (int) length, line + 1);
-      reading->heading = reading->line;
-      check_section (reading);
-    }
+    take_general (reading, name, value);
 }
 
-/* LINE, which is no comment, goes to where there is ROOM.  */
 static void
-check_line (struct reading *reading, const char *line, size_t room)
+begin_section (struct ini_file *lines, const char *section)
 {
-  size_t length = strlen (line);
-  if (length + 1 >= room + (line[length == 0 ? 0 : length - 1] == '\n'))
-    complain (reading, reading->line, "the line is longer than %zu characters", room - 2);
-  else if (line[0] == '[')
-    begin_section (reading, line);
-  else if (strcspn (line, "=:") < length && strcspn (line, SPACE "=:") > SETTING_MAX)
-    complain (reading, reading->line, "the name of the setting is longer than %d characters",
-              SETTING_MAX);
+  const char *schema = behind (section, "schema");
+  const char *alias = behind (section, "host");
+  if (schema != NULL && !connector_schema_is_valid (schema, strlen (schema)))
+    ini_complain (lines, lines->line,
+                  "[schema %s]: this is not a schema: a schema is made of lower-case letters, "
+                  "digits, \"+\", \"-\" and \".\", a letter first",
+                  schema);
+  else if (alias != NULL && !is_alias (alias))
+    ini_complain (lines, lines->line,
+                  "[host %s]: the name of a host here is one word without \":\", \",\", \"?\", "
+                  "\"/\", \"@\" and \"%%\", and does not begin with \"-\"",
+                  alias);
+  else if (schema == NULL && alias == NULL && strcmp (section, "longreach") != 0)
+    ini_complain (lines, lines->line,
+                  "there is no section [%s]; sections are [longreach], [schema NAME] and [host "
+                  "NAME]",
+                  section);
 }
 
-static char *
-read_line (char *buffer, int size, void *context)
+static void
+end_section (struct ini_file *lines, const char *section)
 {
-  static const char mark[] = "\xef\xbb\xbf"; /* with which some editors begin a file */
-  struct reading *reading = context;
-  errno = 0;
-  ssize_t length = getline (&reading->text, &reading->room, reading->stream);
-  if (length < 0)
-    {
-      reading->errnum = reading->errnum != 0 ? reading->errnum : errno;
-      return NULL;
-    }
-  reading->line++;
-  const char *line = reading->text;
-  if (strlen (line) < (size_t) length)
-    complain (reading, reading->line, "there is a NUL byte in the line");
-  if (reading->line == 1 && strncmp (line, mark, strlen (mark)) == 0)
-    line += strlen (mark);
-  line += strspn (line, SPACE);
-  if (strchr (";#", line[0]) != NULL)
-    line = "";
-  check_line (reading, line, (size_t) size);
-  snprintf (buffer, (size_t) size, "%s", line);
-  return buffer;
+  const char *alias = behind (section, "host");
+  if (alias != NULL && line_of (lines->context, CONFIG_ALIAS, alias) == 0)
+    ini_complain (lines, lines->heading, "[host %s] has no url", alias);
 }
+
+static const struct ini_reader reader = {
+  .begin_section = begin_section,
+  .end_section = end_section,
+  .take = take_setting,
+};
 
 /* ---- files ---- */
 
-/* The mistakes inih has found, and it alone, come to light at the end.  */
+/* Open and read REAL, where PATH leads; it is CONFIG's from here on.  */
 static int
-read_lines (struct reading *reading)
+read_real (struct config *config, const char *path, char *real, bool system, struct lr_error *error)
 {
-  int line = ini_parse_stream (read_line, reading, take_line, reading);
-  end_section (reading);
-  if (line < 0 || reading->errnum == ENOMEM)
-    return error_no_memory (reading->error);
-  if (line > 0 && (reading->mistake == 0 || (unsigned) line < reading->mistake))
-    {
-      reading->mistake = 0;
-      complain (reading, (unsigned) line, "this is neither a [section] nor NAME = VALUE");
-    }
-  if (reading->mistake != 0)
-    return -1;
-  if (reading->errnum != 0)
-    return error_set_errno (reading->error, LR_ERROR_IO, reading->errnum, "%s: cannot read it: %s",
-                            reading->path, strerror (reading->errnum));
-  return 0;
-}
-
-/* REAL is where PATH leads; it is CONFIG's from here on.  */
-static int
-read_stream (struct config *config, FILE *stream, const char *path, char *real, bool system,
-             struct lr_error *error)
-{
-  struct config_file *grown = realloc (config->files, (config->file_count + 1) * sizeof *grown);
+  struct reading reading = {
+    .lines = { .path = path, .field = FIELD, .reader = &reader, .error = error },
+    .config = config,
+    .file = config->file_count,
+  };
+  reading.lines.context = &reading;
+  FILE *stream = ini_open (&reading.lines, real);
+  struct config_file *grown =
+      stream == NULL ? NULL : realloc (config->files, (config->file_count + 1) * sizeof *grown);
   char *copy = grown == NULL ? NULL : strdup (path);
   if (grown != NULL)
     config->files = grown;
+  int status = -1;
   if (copy == NULL)
+    free (real);
+  else
     {
-      free (real);
-      return error_no_memory (error);
+      grown[config->file_count++] = (struct config_file){ copy, real, system };
+      status = ini_read (&reading.lines, stream);
     }
-  grown[config->file_count] = (struct config_file){ copy, real, system };
-  struct reading reading = {
-    .config = config, .error = error, .stream = stream, .path = path, .file = config->file_count++
-  };
-  int status = read_lines (&reading);
-  free (reading.text);
-  return status;
+  if (stream == NULL)
+    return -1;
+  fclose (stream);
+  return copy == NULL ? error_no_memory (error) : status;
 }
 
 static bool
@@ -425,28 +316,6 @@ was_read (const struct config *config, const char *real)
     if (strcmp (config->files[i].real, real) == 0)
       return true;
   return false;
-}
-
-/* Open REAL, where PATH leads.  */
-static FILE *
-open_file (const char *path, const char *real, struct lr_error *error)
-{
-  struct stat info;
-  int fd = open (real, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  FILE *stream = fd < 0 ? NULL : fdopen (fd, "r");
-  if (stream == NULL || fstat (fd, &info) != 0)
-    error_set_errno (error, LR_ERROR_IO, errno, "%s: cannot open it: %s", path, strerror (errno));
-  else if (!S_ISREG (info.st_mode))
-    error_set_field (error, FIELD, "%s: it is not a file", path);
-  else if (info.st_size > FILE_MAX)
-    error_set_field (error, FIELD, "%s: it is larger than %d bytes", path, FILE_MAX);
-  else
-    return stream;
-  if (stream != NULL)
-    fclose (stream);
-  else if (fd >= 0)
-    close (fd);
-  return NULL;
 }
 
 /* Whether there is a file at PATH, as far as this process can see: what lies in directories that it
@@ -465,16 +334,10 @@ read_file (struct config *config, const char *path, bool system, struct lr_error
   char *real = trust_resolve (path, problem, sizeof problem);
   if (real == NULL)
     return error_set_field (error, FIELD, "%s: it is not read, because %s", path, problem);
-  FILE *stream = was_read (config, real) ? NULL : open_file (path, real, error);
-  if (stream == NULL)
-    {
-      int status = was_read (config, real) ? 0 : -1;
-      free (real);
-      return status;
-    }
-  int status = read_stream (config, stream, path, real, system, error);
-  fclose (stream);
-  return status;
+  if (!was_read (config, real))
+    return read_real (config, path, real, system, error);
+  free (real);
+  return 0;
 }
 
 /* The file of DIRECTORY, which is not ended by a NUL.  What is not absolute is passed over.  */

@@ -2,6 +2,7 @@
 
 #include "core/connector.h"
 #include "core/error.h"
+#include "core/percent.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -26,56 +27,11 @@ is_control (char c)
   return (unsigned char) c < 0x20 || c == 0x7f;
 }
 
-static int
-hex_digit (char c)
-{
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* PART decoded, in memory the caller frees; NULL and *ERROR.  */
 static char *
 decode (struct part part, struct lr_error *error)
 {
-  char *decoded = malloc (part.size + 1);
-  size_t used = 0;
-  if (decoded == NULL)
-    {
-      error_no_memory (error);
-      return NULL;
-    }
-  for (size_t i = 0; i < part.size; i++)
-    {
-      int high = part.size - i > 2 ? hex_digit (part.text[i + 1]) : -1;
-      int low = part.size - i > 2 ? hex_digit (part.text[i + 2]) : -1;
-      if (part.text[i] != '%')
-        decoded[used++] = part.text[i];
-      else if (high < 0 || low < 0)
-        {
-          error_set_field (error, "url",
-                           "\"%.*s\" is not a percent-encoded byte: a percent sign itself is "
-                           "written %%25",
-                           (int) (part.size - i < 3 ? part.size - i : 3), part.text + i);
-          free (decoded);
-          return NULL;
-        }
-      else if (high == 0 && low == 0)
-        {
-          error_set_field (error, "url", "%%00 stands for a NUL byte, which no part can have");
-          free (decoded);
-          return NULL;
-        }
-      else
-        {
-          decoded[used++] = (char) (high << 4 | low);
-          i += 2;
-        }
-    }
-  decoded[used] = '\0';
-  return decoded;
+  return percent_decode (part.text, part.size, error);
 }
 
 /* ---- what every part must keep ---- */
