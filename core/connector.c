@@ -130,7 +130,7 @@ find_nonsense (const struct lr_connector *table)
            "first";
   if (table->description == NULL)
     return "it has no description";
-  if (table->target_form > LR_TARGET_OPAQUE)
+  if (table->target_form > LR_TARGET_WORDS)
     return "its target form is unknown";
   for (int i = OPERATION_RUN; i < OPERATION_COUNT; i++)
     can_do_something = can_do_something || overrides (table, (enum operation) i);

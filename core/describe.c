@@ -15,8 +15,9 @@ static void
 print_form (FILE *stream, const struct lr_connector *table)
 {
   static const char *const forms[] = {
-    [LR_TARGET_NONE] = "",     [LR_TARGET_HOST] = "host", [LR_TARGET_NAME] = "name",
-    [LR_TARGET_USER] = "user", [LR_TARGET_PATH] = "path", [LR_TARGET_OPAQUE] = "text",
+    [LR_TARGET_NONE] = "",       [LR_TARGET_HOST] = "host", [LR_TARGET_NAME] = "name",
+    [LR_TARGET_USER] = "user",   [LR_TARGET_PATH] = "path", [LR_TARGET_OPAQUE] = "text",
+    [LR_TARGET_WORDS] = "words",
   };
   bool may_be_empty =
       (table->flags & LR_TARGET_MAY_BE_EMPTY) != 0 && table->target_form != LR_TARGET_NONE;

@@ -47,12 +47,12 @@ is_blank (char c)
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The end of TEXT, as one line that is fit for a message.  */
+/* The end of TEXT, as one line that is fit for a message: without a final stop.  */
 static void
 quote_tail (const char *text, size_t length, char *buffer, size_t size)
 {
   char line[QUOTE_SIZE];
-  while (length > 0 && is_blank (text[length - 1]))
+  while (length > 0 && (is_blank (text[length - 1]) || text[length - 1] == '.'))
     length--;
   if (length > sizeof line)
     {

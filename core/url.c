@@ -236,6 +236,43 @@ parse_opaque (struct lr_hop *hop, struct part rest, struct lr_error *error)
   return hop->name == NULL ? -1 : 0;
 }
 
+/* Take the word at *USED off REST, behind spaces; one without size: there is none.  */
+static struct part
+next_word (struct part rest, size_t *used)
+{
+  while (*used < rest.size && rest.text[*used] == ' ')
+    ++*used;
+  struct part word = { rest.text + *used, 0 };
+  while (*used < rest.size && rest.text[*used] != ' ')
+    {
+      ++*used;
+      word.size++;
+    }
+  return word;
+}
+
+static int
+add_word (struct lr_hop *hop, struct part word, struct lr_error *error)
+{
+  char **words = realloc (hop->words, (hop->word_count + 1) * sizeof *words);
+  if (words == NULL)
+    return error_no_memory (error);
+  hop->words = words;
+  words[hop->word_count] = decode (word, error);
+  return words[hop->word_count] == NULL ? -1 : (hop->word_count++, 0);
+}
+
+static int
+parse_words (struct lr_hop *hop, struct part rest, struct lr_error *error)
+{
+  size_t used = 0;
+  for (struct part word = next_word (rest, &used); word.size > 0; word = next_word (rest, &used))
+    if (add_word (hop, word, error) != 0)
+      return -1;
+  hop->name = decode (rest, error);
+  return hop->name == NULL ? -1 : 0;
+}
+
 static const struct
 {
   const char *what; /* is missing where the rest is empty; NULL: nothing */
@@ -248,6 +285,7 @@ static const struct
   [LR_TARGET_USER] = { "user", true, parse_user_name },
   [LR_TARGET_PATH] = { "path", false, parse_path },
   [LR_TARGET_OPAQUE] = { "target", false, parse_opaque },
+  [LR_TARGET_WORDS] = { "words", false, parse_words },
 };
 
 static struct part
@@ -402,14 +440,10 @@ add_words (struct lr_hop *hop, const struct lr_option *option, struct part value
            struct lr_error *error)
 {
   size_t before = hop->option_count;
-  for (size_t i = 0, length; i < value.size; i += length + 1)
-    {
-      const char *space = memchr (value.text + i, ' ', value.size - i);
-      length = space == NULL ? value.size - i : (size_t) (space - value.text) - i;
-      struct part word = { value.text + i, length };
-      if (length > 0 && add_value (hop, option, take_value (word, encoded, error), error) != 0)
-        return -1;
-    }
+  size_t used = 0;
+  for (struct part word = next_word (value, &used); word.size > 0; word = next_word (value, &used))
+    if (add_value (hop, option, take_value (word, encoded, error), error) != 0)
+      return -1;
   if (hop->option_count == before)
     return error_set_field (error, option->name, "%s= has no value", option->name);
   return 0;
@@ -566,6 +600,9 @@ target_free (struct target *target)
       for (size_t option = 0; option < hop->option_count; option++)
         free (hop->options[option].value);
       free (hop->options);
+      for (size_t word = 0; word < hop->word_count; word++)
+        free (hop->words[word]);
+      free (hop->words);
       free (hop->schema);
       free (hop->name);
       free (hop->user);
@@ -598,6 +635,12 @@ unsigned
 lr_hop_port (const lr_hop *hop)
 {
   return hop->port;
+}
+
+const char *
+lr_hop_word (const lr_hop *hop, size_t index)
+{
+  return index < hop->word_count ? hop->words[index] : NULL;
 }
 
 const char *

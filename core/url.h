@@ -28,6 +28,8 @@ struct lr_hop
   char *name; /* "" where there is none */
   char *user; /* NULL: none */
   unsigned port;
+  char **words; /* of LR_TARGET_WORDS */
+  size_t word_count;
   struct hop_option *options;
   size_t option_count, option_allocated;
   bool may_ask; /* what its program asks is answered */

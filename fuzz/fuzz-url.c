@@ -68,6 +68,7 @@ static const struct lr_connector connectors[] = {
   TABLE ("user", LR_TARGET_USER, 0, .wrap = wrap),
   TABLE ("path", LR_TARGET_PATH, 0, .wrap = wrap),
   TABLE ("opaque", LR_TARGET_OPAQUE, 0, .options = options, .wrap = wrap),
+  TABLE ("words", LR_TARGET_WORDS, 0, .options = options, .wrap = wrap),
   TABLE ("none", LR_TARGET_NONE, 0, .wrap = wrap),
   TABLE ("first", LR_TARGET_OPAQUE, LR_TARGET_MAY_BE_EMPTY, .options = options),
 };
@@ -105,8 +106,12 @@ check_name (const struct lr_hop *hop)
   require (hop->name[0] != '\0' || may_be_empty);
   if (form == LR_TARGET_NONE)
     require (hop->name[0] == '\0');
-  if (form != LR_TARGET_OPAQUE)
+  if (form != LR_TARGET_OPAQUE && form != LR_TARGET_WORDS)
     require (hop->name[0] != '-');
+  for (size_t i = 0; form == LR_TARGET_WORDS && lr_hop_word (hop, i) != NULL; i++)
+    require (lr_hop_word (hop, i)[0] != '\0');
+  if (form != LR_TARGET_WORDS)
+    require (lr_hop_word (hop, 0) == NULL);
   if (form == LR_TARGET_HOST || form == LR_TARGET_NAME || form == LR_TARGET_USER)
     require (!has_control (hop->name));
   if (form == LR_TARGET_HOST)

@@ -114,6 +114,10 @@ def typed(keys, command):
     return (command, f"typed '{keys}' {command}")
 
 
+# Where places on this machine are tried: what leads there is too much for a block.
+PLACES_TEST = "tests/test-places.sh"
+
+
 # Rows: the document, how the block begins, and what is done with it:
 #   ("run", SUBSTITUTIONS)   commands, with these pieces of text replaced
 #   ("elsewhere", TESTS)     each command has a file whose text, which is given, shows that it runs it
@@ -159,6 +163,49 @@ rm $HOME/.config/longreach/longreach.conf""")),
          " $(pkg-config --cflags --libs longreach)\nlongreach run --plugin-dir=$PWD/plugins '")])),
     ("plugins/docker/longreach-docker.7", "longreach shell docker:web",
      ("run", [typed("exit", "longreach shell docker:web")])),
+    ("plugins/lxc/longreach-lxc.7", "longreach ", ("elsewhere", {
+        "longreach shell lxc:web":
+            (PLACES_TEST, "lxc:shell?$lxc"),
+        'longreach run lxc:anna@web -- id':
+            (PLACES_TEST, 'lxc:anna@shell?$lxc" id'),
+        'longreach run ssh:farm,lxc:1000@web -- id':
+            (PLACES_TEST, 'lxc:4321@shell?$lxc" id'),
+        "longreach run -o lxcpath=/srv/lxc lxc:web -- ps":
+            (PLACES_TEST, "lxc=lxcpath=$lxcpath")})),
+    ("plugins/nspawn/longreach-nspawn.7", "longreach ", ("elsewhere", {
+        "longreach shell nspawn:web":
+            (PLACES_TEST, "nspawn:machine id"),
+        "longreach run nspawn:/srv/bookworm -- apt-get update":
+            (PLACES_TEST, "nspawn:$scratch/directory"),
+        "longreach run -o 'program=systemd-nspawn --bind=/srv/www' nspawn:/srv/web -- ls /srv/www":
+            (PLACES_TEST, 'shared="program='),
+        'longreach run ssh:root@farm,nspawn:web?user=anna -- id':
+            (PLACES_TEST, 'nspawn:machine?user=anna" id')})),
+    ("plugins/nsenter/longreach-nsenter.7", "longreach ", ("elsewhere", {
+        "longreach run nsenter:4711 -- ps":
+            (PLACES_TEST, "nsenter:$process"),
+        "longreach run -o namespaces=net nsenter:4711 -- ss -tln":
+            (PLACES_TEST, "namespaces=net"),
+        "longreach run -o 'namespaces=net mount' nsenter:4711 -- cat /etc/resolv.conf":
+            (PLACES_TEST, 'namespaces=net uts'),
+        "longreach run ssh:root@farm,nsenter:4711?user=33 -- id":
+            (PLACES_TEST, "nsenter:$process?user=4321")})),
+    ("plugins/exec/longreach-exec.7", "longreach ", ("elsewhere", {
+        "longreach run 'exec:nice -n 10' -- nice":
+            (PLACES_TEST, 'exec:chroot $scratch/root'),
+        "longreach run 'exec:setpriv --reuid=anna --regid=anna --init-groups' -- id":
+            (PLACES_TEST, 'exec:env LR_TEST'),
+        "longreach run -o command=text 'exec:adb shell' -- getprop":
+            (PLACES_TEST, 'sh -c?command=text'),
+        "longreach run 'exec:socat - VSOCK-CONNECT:3:700?command=none&protocol=plain' -- uname -a":
+            (PLACES_TEST, 'command=none&protocol=plain')})),
+    ("plugins/chroot/longreach-chroot.7", "longreach ", ("elsewhere", {
+        "longreach run chroot:/mnt -- passwd -d root":
+            (PLACES_TEST, "chroot:$scratch/root"),
+        "longreach run 'chroot:/srv/build?user=builder' -- make":
+            (PLACES_TEST, 'chroot:$scratch/root?user=anna'),
+        "longreach run -o 'program=unshare --mount --pid --fork chroot' chroot:/mnt -- mount -t proc proc /proc":
+            (PLACES_TEST, 'chroot:$scratch/root')})),
     ("plugins/ssh/longreach-ssh.7", "longreach run ssh:web",
      ("run", [typed("exit", "longreach shell ssh:ann@web.example.org:2222")])),
     ("examples/README.md", "make -f", ("run", [("/path/to", "$srcdir")])),

@@ -538,8 +538,7 @@ Test (bootstrap, a_closed_account_is_quoted)
   begin ();
   make_bin ("dash");
   run_before ("echo This account is currently not available.; exit 1");
-  expect_refusal (WORK,
-                  "it ended with status 1; it said: This account is currently not available.");
+  expect_refusal (WORK, "it ended with status 1; it said: This account is currently not available");
   end ();
 }
 

@@ -87,7 +87,8 @@ for page in $pages; do
 done
 same "the manual page of docker is that of podman too" longreach-docker.7 \
   "$(readlink "$stage$mandir/man7/longreach-podman.7")"
-same "the plugin directory has plugins only" "docker.so local.so ssh.so " "$(cd "$stage$plugindir" && printf '%s ' *)"
+same "the plugin directory has plugins only" "$(variable plugin_LTLIBRARIES | tr ' ' '\n' \
+  | sed 's|^plugins/\(.*\)\.la$|\1.so|' | sort | tr '\n' ' ')" "$(cd "$stage$plugindir" && printf '%s ' *)"
 same "libtool's own files are not installed" "" "$(find "$stage" -name '*.la')"
 same "no other program is installed" "longreach " "$(cd "$stage$bindir" && printf '%s ' *)"
 same "everyone can read what is installed" "" "$(find "$stage" ! -type l ! -perm -444)"
@@ -296,7 +297,7 @@ another registry's:
   local: this machine (installed)
   local:: not set" \
   "$("${example[@]}" "$scratch/examples/embed" "$scratch/examples" 2>&1 \
-    | grep -v '^  \(docker\|podman\|ssh\|jail\|pretend\): ')"
+    | grep -v -e '^  \(jail\|pretend\): ' -e '^  [^:]*[^l]: .*(installed)$')"
 
 # await FILE TEXT: wait until it is in there.
 await () {

@@ -362,6 +362,7 @@ Test (registry, a_connector_is_explained_from_its_table)
     { "user", ".target_form = LR_TARGET_USER", "user:user" },
     { "path", ".target_form = LR_TARGET_PATH", "path:path" },
     { "text", ".target_form = LR_TARGET_OPAQUE", "text:text" },
+    { "words", ".target_form = LR_TARGET_WORDS", "words:words" },
   };
   char source[8192], list[256] = "";
   int used = snprintf (source, sizeof source, PRELUDE);
@@ -708,7 +709,7 @@ Test (registry, a_table_of_the_program_that_makes_no_sense_is_refused)
   huge.size = 65544;
   other.abi = 7;
   undescribed.description = NULL;
-  formless.target_form = LR_TARGET_OPAQUE + 1;
+  formless.target_form = LR_TARGET_WORDS + 1;
   optioned.options = &option;
   optioned.option_size = 8;
 #define NONSENSE "the program's connector: its connector table makes no sense: "

@@ -51,6 +51,7 @@ static const struct lr_connector connectors[] = {
   TABLE ("user", LR_TARGET_USER, .wrap = wrap_nothing),
   TABLE ("path", LR_TARGET_PATH, .wrap = wrap_nothing),
   TABLE ("opaque", LR_TARGET_OPAQUE, .wrap = wrap_nothing),
+  TABLE ("words", LR_TARGET_WORDS, .wrap = wrap_nothing),
   TABLE ("none", LR_TARGET_NONE, .wrap = wrap_nothing),
   TABLE ("first.only+1", LR_TARGET_NAME, .flags = 0),
 };
@@ -90,6 +91,8 @@ describe (const struct target *target)
         fprintf (stream, " user=<%s>", lr_hop_user (hop));
       if (lr_hop_port (hop) != 0)
         fprintf (stream, " port=%u", lr_hop_port (hop));
+      for (size_t j = 0; lr_hop_word (hop, j) != NULL; j++)
+        fprintf (stream, " [%s]", lr_hop_word (hop, j));
       for (size_t j = 0; j < hop->option_count; j++)
         fprintf (stream, " %s=<%s>", hop->options[j].option->name, hop->options[j].value);
     }
@@ -665,6 +668,23 @@ Test (url, an_opaque_target_is_only_decoded)
     { "opaque:a?dispatcher=b", "opaque <a> dispatcher=<b>" },
   };
   check_good (rows, COUNT (rows));
+}
+
+Test (url, words_are_split_and_then_decoded)
+{
+  static const struct good good_rows[] = {
+    { "words:nice -n  10 ", "words <nice -n  10 > [nice] [-n] [10]" },
+    { "words:a%20b c%2C", "words <a b c,> [a b] [c,]" },
+    { "words:%20", "words < > [ ]" },
+    { "words: ", "words < >" },
+    { "words:a,words:b", "words <a> [a], words <b> [b]" },
+  };
+  static const struct bad bad_rows[] = {
+    { "words:", 0, "url", "words: names no words" },
+    { "words:a b%4", 0, "url", PERCENT ("%4") },
+  };
+  check_good (good_rows, COUNT (good_rows));
+  check_bad (bad_rows, COUNT (bad_rows));
 }
 
 Test (url, a_form_without_target_takes_nothing_behind_its_colon)

@@ -37,13 +37,16 @@ LR_BEGIN_DECLS_
 typedef struct lr_hop lr_hop;
 
 /* Texts of HOP, percent-decoded and free of NUL; they live as long as HOP.  A part that could be
-   read as an option (a leading `-`) was refused, but for LR_TARGET_OPAQUE.  */
+   read as an option (a leading `-`) was refused, but for LR_TARGET_OPAQUE and LR_TARGET_WORDS.  */
 const char *lr_hop_schema (const lr_hop *hop);
 const char *
 lr_hop_name (const lr_hop *hop); /* host, name, user or path, by the target form; "" with
                                     LR_TARGET_NONE, and where the target may be empty */
 const char *lr_hop_user (const lr_hop *hop); /* NULL: not given */
 unsigned lr_hop_port (const lr_hop *hop);    /* 0: not given */
+
+/* Word INDEX, from 0, of LR_TARGET_WORDS; NULL past the last.  */
+const char *lr_hop_word (const lr_hop *hop, size_t index);
 
 /* The first value of the option NAME, or NULL where it was not given.  */
 const char *lr_hop_option (const lr_hop *hop, const char *name);
@@ -190,6 +193,7 @@ enum lr_target_form
   LR_TARGET_USER,     /* a user's name */
   LR_TARGET_PATH,     /* a path, never split */
   LR_TARGET_OPAQUE,   /* anything, never split; the connector checks it */
+  LR_TARGET_WORDS,    /* words, split at spaces; a space inside a word is %20.  lr_hop_word */
 };
 
 enum lr_connector_flags

@@ -1,31 +1,23 @@
 /* docker, podman: a running container, through `docker exec` or `podman exec`.  The two programs
    take the same commands; they differ in how a daemon is chosen, and in what they say.  */
 
+#include "plugins/phrases.h"
+#include "plugins/words.h"
+
 #include <longreach/connector.h>
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum
 {
   KILLED = 128 + 9, /* the status of an exec whose container came to its end */
-  LINE_SIZE = 512,  /* as much of a line as is shown */
 };
 
 /* An option of the hop that is passed on to the program.  */
 struct passed_option
 {
   const char *name, *flag;
-};
-
-/* A line of what the program says, and what it means.  Upper and lower case are alike.  */
-struct phrase
-{
-  const char *start; /* what the line begins with */
-  const char *words; /* what stands somewhere behind that */
-  const char *meaning;
 };
 
 struct flavour
@@ -125,19 +117,15 @@ is_container_name (const char *name)
 
 /* Begin OUT with the program and what it takes before its subcommand.  */
 static void
-add_program (const lr_hop *hop, lr_command *out)
+begin (const lr_hop *hop, lr_command *out)
 {
   const struct flavour *flavour = flavour_of (hop);
-  const char *word;
   if (!is_container_name (lr_hop_name (hop)))
     lr_command_fail (out,
                      "\"%s\" is no name of a container: names are made of letters, digits, "
                      "\"_\", \".\" and \"-\", a letter or digit first",
                      lr_hop_name (hop));
-  for (size_t i = 0; (word = lr_hop_option_at (hop, "program", i)) != NULL; i++)
-    lr_command_add (out, word);
-  if (lr_hop_option (hop, "program") == NULL)
-    lr_command_add (out, flavour->program);
+  add_program (hop, flavour->program, out);
   for (const struct passed_option *option = flavour->passed; option->name != NULL; option++)
     {
       const char *value = lr_hop_option (hop, option->name);
@@ -152,7 +140,7 @@ static void
 container_wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)
 {
   const struct flavour *flavour = flavour_of (hop);
-  add_program (hop, out);
+  begin (hop, out);
   lr_command_add (out, "exec", "--interactive");
   if (flavour->exec_option != NULL)
     lr_command_add (out, flavour->exec_option);
@@ -166,52 +154,20 @@ static void
 container_push (const lr_hop *hop, const char *directory, lr_command *out)
 {
   const struct flavour *flavour = flavour_of (hop);
-  char *destination;
-  if (asprintf (&destination, "%s:%s", lr_hop_name (hop), directory) < 0)
-    destination = NULL;
-  add_program (hop, out);
+  begin (hop, out);
   lr_command_add (out, "cp");
   if (flavour->cp_option != NULL)
     lr_command_add (out, flavour->cp_option);
-  lr_command_add (out, "--", "-", destination);
-  free (destination);
+  lr_command_add (out, "--", "-");
+  add_joined (out, lr_hop_name (hop), ":", directory);
 }
 
-/* What LINE means, or NULL.  */
-static const char *
-find_meaning (const struct phrase *phrases, const char *line)
-{
-  for (const struct phrase *phrase = phrases; phrase->start != NULL; phrase++)
-    {
-      size_t length = strlen (phrase->start);
-      if (strncasecmp (line, phrase->start, length) == 0
-          && strcasestr (line + length, phrase->words) != NULL)
-        return phrase->meaning;
-    }
-  return NULL;
-}
-
-/* The first line that means something: what comes before can be warnings.  */
 static void
 container_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_text *out)
 {
   const struct flavour *flavour = flavour_of (hop);
-  char line[LINE_SIZE];
-  for (const char *text = stderr_tail; *text != '\0';)
-    {
-      size_t size = strcspn (text, "\r\n");
-      size_t kept = size < sizeof line ? size : sizeof line - 1;
-      memcpy (line, text, kept);
-      line[kept] = '\0';
-      const char *meaning = find_meaning (flavour->phrases, line);
-      if (meaning != NULL)
-        {
-          lr_text_set (out, "%s; %s said: %s", meaning, flavour->program, line);
-          return;
-        }
-      text += size + (text[size] != '\0');
-    }
-  if (status == KILLED && stderr_tail[0] == '\0')
+  if (!explain_by_phrases (flavour->phrases, flavour->program, stderr_tail, out) && status == KILLED
+      && stderr_tail[0] == '\0')
     lr_text_set (out,
                  "the dispatcher was killed, as all that runs in a container is when that stops");
 }

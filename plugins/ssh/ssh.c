@@ -5,12 +5,12 @@
    and what the user names with `option` comes before what longreach wants.  */
 
 #include "plugins/ssh/explain.h"
-#include "plugins/ssh/quote.h"
+#include "plugins/ssh/remote_command.h"
+#include "plugins/words.h"
 
 #include <longreach/connector.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct lr_option ssh_options[] = {
@@ -79,38 +79,6 @@ check_parts (const lr_hop *hop, lr_command *out)
 
 /* ---- wrapping ---- */
 
-/* Add the words of INNER as one word: what sshd passes to the user's shell.  `exec` saves a process
-   there for as long as the connection lasts.  */
-static void
-add_remote_command (lr_command *out, const lr_command *inner)
-{
-  char *text = NULL;
-  size_t size = 0;
-  const char *word;
-  FILE *stream = open_memstream (&text, &size);
-  if (stream == NULL)
-    {
-      lr_command_fail (out, "there is no memory for the remote command");
-      return;
-    }
-  fputs ("exec", stream);
-  for (size_t i = 0; (word = lr_command_word (inner, i)) != NULL; i++)
-    {
-      if (!quote_can_carry (word))
-        lr_command_fail (out,
-                         "no quoting takes a control character through every shell, and "
-                         "\"%s\", a word of the remote command, has one",
-                         word);
-      putc (' ', stream);
-      quote_word (stream, word);
-    }
-  if (fclose (stream) != 0)
-    lr_command_fail (out, "there is no memory for the remote command");
-  else
-    lr_command_add (out, text);
-  free (text);
-}
-
 static void
 add_option (lr_command *out, const char *option)
 {
@@ -127,21 +95,11 @@ add_values (const lr_hop *hop, const char *name, const char *option, lr_command 
 }
 
 static void
-add_program (const lr_hop *hop, lr_command *out)
-{
-  const char *word = lr_hop_option (hop, "program");
-  if (word == NULL)
-    lr_command_add (out, "ssh");
-  for (size_t i = 0; (word = lr_hop_option_at (hop, "program", i)) != NULL; i++)
-    lr_command_add (out, word);
-}
-
-static void
 ssh_wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)
 {
   char port[16];
   check_parts (hop, out);
-  add_program (hop, out);
+  add_program (hop, "ssh", out);
   add_values (hop, "config", "-F", out);
   add_values (hop, "identity", "-i", out);
   add_values (hop, "option", "-o", out);
