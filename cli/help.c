@@ -4,7 +4,7 @@
 
 enum
 {
-  SUMMARY_COLUMN = 15,
+  SUMMARY_COLUMN = 17,
 };
 
 void

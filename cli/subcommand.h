@@ -57,5 +57,6 @@ extern const struct subcommand hops_subcommand;
 extern const struct subcommand doctor_subcommand;
 extern const struct subcommand config_subcommand;
 extern const struct subcommand plugins_subcommand;
+extern const struct subcommand new_connector_subcommand;
 
 #endif
