@@ -1,6 +1,6 @@
-/* fleet: ask many hosts at once, from inside GLib's main loop.
+/* glib-loop: ask many hosts at once, from inside GLib's main loop.
 
-     fleet URL...
+     glib-loop URL...
 
    All URLs are opened and asked at the same time, in this one thread, and the answers are printed
    as they come.  The main loop goes on meanwhile: a timer of GLib's counts seconds, and Ctrl-C ends
@@ -47,7 +47,7 @@ kernel_answered (void *data, int status, void *result, const struct lr_error *er
   if (status == 0)
     printf ("%s: runs %s", host->url, run->stdout_bytes.data);
   else
-    fprintf (stderr, "fleet: %s\n", error->message);
+    fprintf (stderr, "glib-loop: %s\n", error->message);
   lr_free (result);
   count_answer (host->fleet, status);
 }
@@ -58,7 +58,7 @@ accounts_answered (void *data, int status, void *result, const struct lr_error *
   struct host *host = data;
   const struct lr_stat_result *file = result;
   if (status != 0)
-    fprintf (stderr, "fleet: %s\n", error->message);
+    fprintf (stderr, "glib-loop: %s\n", error->message);
   else if (file == NULL)
     printf ("%s: has no /etc/passwd\n", host->url);
   else
@@ -87,7 +87,7 @@ ask (struct host *host, const struct lr_request *request, lr_callback *callback)
     host->fleet->waiting++;
   else
     {
-      fprintf (stderr, "fleet: %s\n", error.message);
+      fprintf (stderr, "glib-loop: %s\n", error.message);
       host->fleet->failed++;
     }
 }
@@ -104,7 +104,7 @@ open_and_ask (struct host *host)
   struct lr_error error;
   if (lr_submit_open (NULL, &target, opened, NULL, &host->connection, &error) != 0)
     {
-      fprintf (stderr, "fleet: %s: %s\n", host->url, error.message);
+      fprintf (stderr, "glib-loop: %s: %s\n", host->url, error.message);
       host->fleet->failed++;
       return;
     }
@@ -126,7 +126,7 @@ dispatch (gint descriptor, GIOCondition condition, gpointer data)
   (void) descriptor;
   (void) condition;
   if (lr_loop_dispatch (fleet->loop, 0, &error) < 0)
-    fprintf (stderr, "fleet: %s\n", error.message);
+    fprintf (stderr, "glib-loop: %s\n", error.message);
   return G_SOURCE_CONTINUE;
 }
 
@@ -134,7 +134,7 @@ static gboolean
 tick (gpointer data)
 {
   const struct fleet *fleet = data;
-  fprintf (stderr, "fleet: answers to come: %u\n", fleet->waiting);
+  fprintf (stderr, "glib-loop: answers to come: %u\n", fleet->waiting);
   return G_SOURCE_CONTINUE;
 }
 
@@ -158,12 +158,12 @@ main (int argc, char **argv)
   struct lr_error error;
   if (argc < 2)
     {
-      fputs ("Usage: fleet URL...\n", stderr);
+      fputs ("Usage: glib-loop URL...\n", stderr);
       return 2;
     }
   if (lr_loop_new (&fleet.loop, &error) != 0)
     {
-      fprintf (stderr, "fleet: %s\n", error.message);
+      fprintf (stderr, "glib-loop: %s\n", error.message);
       return 255;
     }
   fleet.main_loop = g_main_loop_new (NULL, FALSE);

@@ -1,10 +1,10 @@
-/* facts: tell a few things about a host.
+/* inventory: a report of what hosts are, one host after the other, in calls that wait.
 
-     facts URL
+     inventory URL...
 
    A fact that can't be had is reported, and the next one tried: only when the connection is gone
-   there is nothing more to ask.  The exit status is 0 where all facts were told, 1 where one was
-   not, 2 for wrong usage, 255 where there was no connection.  */
+   there is nothing more to ask of that host.  The exit status is 0 where all facts were told, 1
+   where one was not, 2 for wrong usage, 255 where there was no connection to a host.  */
 
 #include <longreach/longreach.h>
 
@@ -49,26 +49,42 @@ kernel_fact (lr_connection *connection, struct lr_error *error)
   return status;
 }
 
-/* A system without the file is no failure of ours.  */
+/* Tell, as LABEL, what follows KEY where a line of FILE begins with it.  A system without the file
+   is no failure of ours.  */
 static int
-system_fact (lr_connection *connection, struct lr_error *error)
+tell_line (lr_connection *connection, const char *label, const char *file, const char *key,
+           struct lr_error *error)
 {
-  static const char key[] = "\nPRETTY_NAME=";
-  struct lr_download_args args = LR_DOWNLOAD_ARGS (.file = "/etc/os-release", .limit = 64 << 10);
+  struct lr_download_args args = LR_DOWNLOAD_ARGS (.file = file, .limit = 64 << 10);
   struct lr_download_result *result;
   if (lr_download (connection, &args, &result, error) != 0)
     {
       bool missing = error->kind == LR_ERROR_INVALID_VALUE && strcmp (error->field, "file") == 0;
       if (missing)
-        tell_text ("system", "(does not say)");
+        tell_text (label, "(does not say)");
       return missing ? 0 : -1;
     }
   /* The content is followed by a NUL, so it can be searched as text.  */
-  const char *text = result->content.data;
-  const char *found = strncmp (text, key + 1, strlen (key + 1)) == 0 ? text : strstr (text, key);
-  tell_text ("system", found == NULL ? "(does not say)" : strchr (found, '=') + 1);
+  const char *line = result->content.data;
+  while (line != NULL && strncmp (line, key, strlen (key)) != 0)
+    line = (line = strchr (line, '\n')) == NULL ? NULL : line + 1;
+  if (line != NULL)
+    line += strlen (key);
+  tell_text (label, line == NULL ? "(does not say)" : line + strspn (line, " \t"));
   lr_free (result);
   return 0;
+}
+
+static int
+system_fact (lr_connection *connection, struct lr_error *error)
+{
+  return tell_line (connection, "system", "/etc/os-release", "PRETTY_NAME=", error);
+}
+
+static int
+memory_fact (lr_connection *connection, struct lr_error *error)
+{
+  return tell_line (connection, "memory", "/proc/meminfo", "MemTotal:", error);
 }
 
 static int
@@ -137,7 +153,8 @@ static const struct
   const char *name;
   int (*tell) (lr_connection *connection, struct lr_error *error);
 } facts[] = {
-  { "the kernel", kernel_fact },    { "the system", system_fact },     { "the user", user_fact },
+  { "the kernel", kernel_fact },    { "the system", system_fact },
+  { "the memory", memory_fact },    { "the user", user_fact },
   { "the search path", path_fact }, { "the accounts", accounts_fact },
 };
 
@@ -153,7 +170,7 @@ tell_facts (lr_connection *connection)
     if (facts[i].tell (connection, &error) != 0)
       {
         /* The message is fit for a terminal, whatever the far side put into it.  */
-        fprintf (stderr, "facts: cannot tell %s: %s\n", facts[i].name, error.message);
+        fprintf (stderr, "inventory: cannot tell %s: %s\n", facts[i].name, error.message);
         if (error.kind == LR_ERROR_IO)
           return 255;
         status = 1;
@@ -161,22 +178,19 @@ tell_facts (lr_connection *connection)
   return status;
 }
 
-int
-main (int argc, char **argv)
+/* The whole report of one host; the exit status.  REGISTRY knows the connectors, and is asked for
+   each host.  */
+static int
+report (lr_registry *registry, const char *url)
 {
   struct lr_error error;
   lr_connection *connection;
   char *host;
-  if (argc != 2)
+  struct lr_open_args args = LR_OPEN_ARGS (.url = url);
+  if (lr_extract_hostname (registry, url, &host, &error) != 0
+      || lr_open (registry, &args, &connection, &error) != 0)
     {
-      fputs ("Usage: facts URL\n", stderr);
-      return 2;
-    }
-  struct lr_open_args args = LR_OPEN_ARGS (.url = argv[1]);
-  if (lr_extract_hostname (NULL, argv[1], &host, &error) != 0
-      || lr_open (NULL, &args, &connection, &error) != 0)
-    {
-      fprintf (stderr, "facts: %s\n", error.message);
+      fprintf (stderr, "inventory: %s\n", error.message);
       lr_free (host);
       return error.kind == LR_ERROR_INVALID_VALUE ? 2 : 255;
     }
@@ -185,4 +199,27 @@ main (int argc, char **argv)
   lr_close (connection);
   lr_free (host);
   return status;
+}
+
+int
+main (int argc, char **argv)
+{
+  int worst = 0;
+  lr_registry *registry = lr_registry_new ();
+  if (argc < 2 || registry == NULL)
+    {
+      fputs ("Usage: inventory URL...\n", stderr);
+      lr_registry_free (registry);
+      return 2;
+    }
+  for (int i = 1; i < argc; i++)
+    {
+      int status = report (registry, argv[i]);
+      if (status > worst)
+        worst = status;
+      if (i < argc - 1)
+        putchar ('\n');
+    }
+  lr_registry_free (registry);
+  return worst;
 }
