@@ -158,6 +158,16 @@ mkdir -p $HOME/.config/longreach
 printf '[longreach]\\npaths = /opt\\n' >$HOME/.config/longreach/longreach.conf
 ! longreach config 2>&1 | grep -o '/.*paths.*'
 rm $HOME/.config/longreach/longreach.conf""")),
+    ("docs/longreach-connector.3", "longreach new-connector jail", ("run", [
+        ("make check", "longreach conformance --only=run --plugin-dir=. jail:test")])),
+    ("docs/longreach-connector.3", "longreach run --plugin-dir=. -o level", ("run", [
+        ("longreach run", "cc -shared -fPIC -o nice.so nice.c"
+         " $(pkg-config --cflags --libs longreach)\nlongreach run"),
+        ("longreach conformance", "longreach conformance --only=run")])),
+    ("cli/templates/connector/longreach-sample.7", "longreach run sample:", ("run", [
+        ("longreach run", "cc -shared -fPIC -o plugins/sample.so"
+         " $srcdir/cli/templates/connector/sample.c $(pkg-config --cflags --libs longreach)\n"
+         "longreach run --plugin-dir=$PWD/plugins")])),
     ("docs/longreach-connector.3", "longreach run 'jail:web", ("run", [
         ("longreach run '", "cc -shared -fPIC -o plugins/jail.so $srcdir/examples/jail.c"
          " $(pkg-config --cflags --libs longreach)\nlongreach run --plugin-dir=$PWD/plugins '")])),
@@ -209,7 +219,20 @@ rm $HOME/.config/longreach/longreach.conf""")),
     ("plugins/ssh/longreach-ssh.7", "longreach run ssh:web",
      ("run", [typed("exit", "longreach shell ssh:ann@web.example.org:2222")])),
     ("examples/README.md", "make -f", ("run", [("/path/to", "$srcdir")])),
-    ("examples/README.md", "./fleet", ("run", [
+    ("examples/README.md", "make -C nice-makefile", ("elsewhere", {
+        "make -C nice-makefile check install":
+            ("tests/examples.sh", "[makefile]='make -s check install'")})),
+    ("examples/README.md", "cd nice-meson", ("elsewhere", {
+        "cd nice-meson": ("tests/examples.sh", 'cd "$scratch/nice-$1"'),
+        "meson setup build": ("tests/examples.sh", "[meson]='meson setup build;"),
+        "meson test -C build": ("tests/examples.sh", "meson test -C build;"),
+        "meson install -C build": ("tests/examples.sh", "meson install -C build'")})),
+    ("examples/README.md", "cd nice-autotools", ("elsewhere", {
+        "cd nice-autotools": ("tests/examples.sh", 'cd "$scratch/nice-$1"'),
+        "autoreconf -i": ("tests/examples.sh", "[autotools]='autoreconf -i;"),
+        "./configure": ("tests/examples.sh", "./configure -q;"),
+        "make check install": ("tests/examples.sh", "make -s check install'")})),
+    ("examples/README.md", "./many-hosts", ("run", [
         ("./follow", INTERRUPTED + "./follow")])),
     ("examples/README.md", "mkdir -p tree/etc", ("run", [
         ("longreach env pretend", "! longreach env pretend")])),

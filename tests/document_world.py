@@ -165,6 +165,8 @@ def compile_c(world, text, *flags):
 
 
 def compile_program(world, text):
+    """Kept as program.c at home, too, for the commands that compile it there."""
+    world.put(os.path.join(world.home, "program.c"), text)
     program = os.path.join(world.scratch, f"program-{world.source_count}")
     compile_c(world, text, "-o", program)
     world.run([program])

@@ -23,7 +23,7 @@ PAGES = {
 COMMON_MEMBERS = {"size", "struct_size", "reserved", "timeout_ms"}
 
 # Sections after the SYNOPSIS that are no reference: a name in there is not its entry.
-NO_REFERENCE = ("EXAMPLES", "SEE ALSO")
+NO_REFERENCE = ("TUTORIAL", "EXAMPLES", "SEE ALSO")
 
 
 def squeeze(text):
