@@ -383,6 +383,114 @@ describe_ping (union arguments *arguments, const void *result, struct refusal *r
   return object;
 }
 
+/* ---- file systems ---- */
+
+static const struct field list_fields[] = {
+  { "path", offsetof (struct lr_list_args, path), FIELD_TEXT, true },
+  { "itself", offsetof (struct lr_list_args, itself), FIELD_FLAG, false },
+  { "no_follow", offsetof (struct lr_list_args, no_follow), FIELD_FLAG, false },
+  { "limit", offsetof (struct lr_list_args, limit), FIELD_SIZE, false },
+  { "timeout", offsetof (struct lr_list_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field make_directory_fields[] = {
+  { "path", offsetof (struct lr_make_directory_args, path), FIELD_TEXT, true },
+  { "mode", offsetof (struct lr_make_directory_args, mode), FIELD_TEXT, false },
+  { "owner", offsetof (struct lr_make_directory_args, owner), FIELD_TEXT, false },
+  { "group", offsetof (struct lr_make_directory_args, group), FIELD_TEXT, false },
+  { "parents", offsetof (struct lr_make_directory_args, parents), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_make_directory_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field remove_fields[] = {
+  { "path", offsetof (struct lr_remove_args, path), FIELD_TEXT, true },
+  { "recursive", offsetof (struct lr_remove_args, recursive), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_remove_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field rename_fields[] = {
+  { "source", offsetof (struct lr_rename_args, source), FIELD_TEXT, true },
+  { "target", offsetof (struct lr_rename_args, target), FIELD_TEXT, true },
+  { "no_replace", offsetof (struct lr_rename_args, no_replace), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_rename_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field link_fields[] = {
+  { "target", offsetof (struct lr_link_args, target), FIELD_TEXT, true },
+  { "path", offsetof (struct lr_link_args, path), FIELD_TEXT, true },
+  { "symbolic", offsetof (struct lr_link_args, symbolic), FIELD_FLAG, false },
+  { "replace", offsetof (struct lr_link_args, replace), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_link_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field path_fields[] = {
+  { "path", offsetof (struct lr_path_args, path), FIELD_TEXT, true },
+  { "timeout", offsetof (struct lr_path_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field set_attributes_fields[] = {
+  { "path", offsetof (struct lr_set_attributes_args, path), FIELD_TEXT, true },
+  { "mode", offsetof (struct lr_set_attributes_args, mode), FIELD_TEXT, false },
+  { "owner", offsetof (struct lr_set_attributes_args, owner), FIELD_TEXT, false },
+  { "group", offsetof (struct lr_set_attributes_args, group), FIELD_TEXT, false },
+  { "no_follow", offsetof (struct lr_set_attributes_args, no_follow), FIELD_FLAG, false },
+  { "recursive", offsetof (struct lr_set_attributes_args, recursive), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_set_attributes_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static const struct field make_temporary_fields[] = {
+  { "directory", offsetof (struct lr_make_temporary_args, directory), FIELD_TEXT, false },
+  { "prefix", offsetof (struct lr_make_temporary_args, prefix), FIELD_TEXT, false },
+  { "make_directory", offsetof (struct lr_make_temporary_args, make_directory), FIELD_FLAG, false },
+  { "timeout", offsetof (struct lr_make_temporary_args, timeout_ms), FIELD_SECONDS, false },
+  { 0 },
+};
+
+static json_t *
+describe_list (union arguments *arguments, const void *result, struct refusal *refusal)
+{
+  (void) refusal;
+  return results_list (arguments->list.path, result);
+}
+
+static json_t *
+describe_nothing (union arguments *arguments, const void *result, struct refusal *refusal)
+{
+  (void) arguments;
+  (void) result;
+  (void) refusal;
+  return json_new_object ();
+}
+
+static json_t *
+describe_link (union arguments *arguments, const void *result, struct refusal *refusal)
+{
+  (void) refusal;
+  return results_link (arguments->path.path, result);
+}
+
+static json_t *
+describe_temporary (union arguments *arguments, const void *result, struct refusal *refusal)
+{
+  (void) arguments;
+  (void) refusal;
+  return results_path (result);
+}
+
+static json_t *
+describe_file_system (union arguments *arguments, const void *result, struct refusal *refusal)
+{
+  (void) refusal;
+  return results_file_system (arguments->path.path, result);
+}
+
 static const struct field cancel_fields[] = {
   { "request", offsetof (struct cancel_request, request), FIELD_VALUE, false },
   { 0 },
@@ -457,6 +565,60 @@ const struct batch_operation batch_operations[] = {
     .args_size = sizeof (struct lr_getenv_args),
     .timeout = offsetof (struct lr_getenv_args, timeout_ms),
     .describe = describe_variable },
+  { .name = "list",
+    .operation = LR_OPERATION_LIST,
+    .fields = list_fields,
+    .args_size = sizeof (struct lr_list_args),
+    .timeout = offsetof (struct lr_list_args, timeout_ms),
+    .describe = describe_list },
+  { .name = "make_directory",
+    .operation = LR_OPERATION_MAKE_DIRECTORY,
+    .fields = make_directory_fields,
+    .args_size = sizeof (struct lr_make_directory_args),
+    .timeout = offsetof (struct lr_make_directory_args, timeout_ms),
+    .describe = describe_nothing },
+  { .name = "remove",
+    .operation = LR_OPERATION_REMOVE,
+    .fields = remove_fields,
+    .args_size = sizeof (struct lr_remove_args),
+    .timeout = offsetof (struct lr_remove_args, timeout_ms),
+    .describe = describe_nothing },
+  { .name = "rename",
+    .operation = LR_OPERATION_RENAME,
+    .fields = rename_fields,
+    .args_size = sizeof (struct lr_rename_args),
+    .timeout = offsetof (struct lr_rename_args, timeout_ms),
+    .describe = describe_nothing },
+  { .name = "link",
+    .operation = LR_OPERATION_LINK,
+    .fields = link_fields,
+    .args_size = sizeof (struct lr_link_args),
+    .timeout = offsetof (struct lr_link_args, timeout_ms),
+    .describe = describe_nothing },
+  { .name = "read_link",
+    .operation = LR_OPERATION_READ_LINK,
+    .fields = path_fields,
+    .args_size = sizeof (struct lr_path_args),
+    .timeout = offsetof (struct lr_path_args, timeout_ms),
+    .describe = describe_link },
+  { .name = "set_attributes",
+    .operation = LR_OPERATION_SET_ATTRIBUTES,
+    .fields = set_attributes_fields,
+    .args_size = sizeof (struct lr_set_attributes_args),
+    .timeout = offsetof (struct lr_set_attributes_args, timeout_ms),
+    .describe = describe_nothing },
+  { .name = "make_temporary",
+    .operation = LR_OPERATION_MAKE_TEMPORARY,
+    .fields = make_temporary_fields,
+    .args_size = sizeof (struct lr_make_temporary_args),
+    .timeout = offsetof (struct lr_make_temporary_args, timeout_ms),
+    .describe = describe_temporary },
+  { .name = "file_system",
+    .operation = LR_OPERATION_FILE_SYSTEM,
+    .fields = path_fields,
+    .args_size = sizeof (struct lr_path_args),
+    .timeout = offsetof (struct lr_path_args, timeout_ms),
+    .describe = describe_file_system },
   { .name = "ping",
     .operation = LR_OPERATION_PING,
     .fields = ping_fields,

@@ -62,6 +62,14 @@ union arguments
   struct lr_query_user_args user;
   struct lr_query_group_args group;
   struct lr_getenv_args getenv;
+  struct lr_list_args list;
+  struct lr_make_directory_args make_directory;
+  struct lr_remove_args remove;
+  struct lr_rename_args rename;
+  struct lr_link_args link;
+  struct lr_path_args path;
+  struct lr_set_attributes_args set_attributes;
+  struct lr_make_temporary_args make_temporary;
   struct ping_request ping;
   struct cancel_request cancel;
 };

@@ -89,3 +89,65 @@ results_get (const char *file, uint64_t size)
   json_add_size (object, "size", size);
   return object;
 }
+
+json_t *
+results_entry (const struct lr_directory_entry *entry)
+{
+  json_t *object = json_new_object ();
+  char mode[8];
+  snprintf (mode, sizeof mode, "%04o", (unsigned) (entry->mode & 07777));
+  json_add_text (object, "name", entry->name);
+  json_add_text (object, "type", lr_file_type_name ((enum lr_file_type) entry->type));
+  json_add_text (object, "mode", mode);
+  json_add_text (object, "owner", entry->owner);
+  json_add_text (object, "group", entry->group);
+  json_add_size (object, "size", entry->file_size);
+  json_add_time (object, "mtime", entry->mtime_ns);
+  json_add_time (object, "ctime", entry->ctime_ns);
+  json_add_size (object, "links", entry->links);
+  json_add_size (object, "blocks", entry->blocks);
+  json_add_text (object, "target", entry->target);
+  return object;
+}
+
+json_t *
+results_list (const char *path, const struct lr_list_result *result)
+{
+  json_t *object = json_new_object (), *entries = json_new_array ();
+  for (size_t i = 0; i < result->count; i++)
+    json_append (entries, results_entry (result->items[i]));
+  json_add_text (object, "path", path);
+  json_add (object, "entries", entries);
+  return object;
+}
+
+json_t *
+results_path (const char *path)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "path", path);
+  return object;
+}
+
+json_t *
+results_link (const char *path, const char *target)
+{
+  json_t *object = results_path (path);
+  json_add_text (object, "target", target);
+  return object;
+}
+
+json_t *
+results_file_system (const char *path, const struct lr_file_system_info *info)
+{
+  json_t *object = results_path (path);
+  json_add_size (object, "block_size", info->block_size);
+  json_add_size (object, "size", info->size);
+  json_add_size (object, "free", info->free);
+  json_add_size (object, "available", info->available);
+  json_add_size (object, "files", info->files);
+  json_add_size (object, "files_free", info->files_free);
+  json_add_size (object, "name_max", info->name_max);
+  json_add_boolean (object, "read_only", info->read_only != 0);
+  return object;
+}

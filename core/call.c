@@ -3,6 +3,7 @@
 #include "core/args.h"
 #include "core/connection.h"
 #include "core/error.h"
+#include "core/listing.h"
 #include "core/result.h"
 #include "core/transfer.h"
 
@@ -340,15 +341,53 @@ reply_put (struct lr_call *call)
   answer (call, 0, result);
 }
 
+static void
+reply_list (struct lr_call *call)
+{
+  struct lr_error error;
+  struct lr_list_result *result;
+  const struct lr_list_args *args = call->args;
+  const struct call_output *content = &call->outputs[LR_STDOUT];
+  if (!check_limits (call, "limit"))
+    return;
+  if (listing_read (content->data, content->size, args->itself != 0, call->host, &result, &error)
+      == 0)
+    answer (call, 0, result);
+  else
+    call_fail_with (call, &error);
+}
+
+static bool
+is_done_without_words (enum operation operation)
+{
+  switch (operation)
+    {
+    case OPERATION_OPEN:
+    case OPERATION_CLOSE:
+    case OPERATION_UPLOAD:
+    case OPERATION_DOWNLOAD:
+    case OPERATION_LIST:
+    case OPERATION_MAKE_DIRECTORY:
+    case OPERATION_REMOVE:
+    case OPERATION_RENAME:
+    case OPERATION_LINK:
+    case OPERATION_SET_ATTRIBUTES:
+      return true;
+    default:
+      return false;
+    }
+}
+
 void
 lr_reply_done (lr_call *call)
 {
   enum operation operation = call->operation;
-  if (!expect (call, operation == OPERATION_OPEN || operation == OPERATION_CLOSE
-                         || operation == OPERATION_UPLOAD || operation == OPERATION_DOWNLOAD))
+  if (!expect (call, is_done_without_words (operation)))
     return;
   if (operation == OPERATION_DOWNLOAD)
     reply_download (call);
+  else if (operation == OPERATION_LIST)
+    reply_list (call);
   else if (call->transfer != NULL)
     reply_put (call);
   else
@@ -477,9 +516,10 @@ reply_text (struct lr_call *call, const char *text)
 void
 lr_reply_name (lr_call *call, const char *name)
 {
-  if (expect (call, (call->operation == OPERATION_RESOLVE_USER
-                     || call->operation == OPERATION_RESOLVE_GROUP)
-                        && name != NULL))
+  enum operation operation = call->operation;
+  bool names = operation == OPERATION_RESOLVE_USER || operation == OPERATION_RESOLVE_GROUP
+               || operation == OPERATION_READ_LINK || operation == OPERATION_MAKE_TEMPORARY;
+  if (expect (call, names && name != NULL))
     reply_text (call, name);
 }
 
@@ -550,4 +590,40 @@ lr_reply_group (lr_call *call, const struct lr_group_entry *group)
       copied = result->members != NULL && copy_text (result, &result->name);
     }
   answer_copied (call, result, copied);
+}
+
+void
+lr_reply_file_system (lr_call *call, const struct lr_file_system_info *info)
+{
+  struct lr_file_system_info own;
+  if (!expect (call, call->operation == OPERATION_FILE_SYSTEM && info != NULL)
+      || !import_reply (call, &own, sizeof own, info))
+    return;
+  struct lr_file_system_info *result = result_new (sizeof *result);
+  if (result != NULL)
+    *result = own;
+  answer_copied (call, result, result != NULL);
+}
+
+static void
+add_encoded (void *context, const char *data, uint64_t size)
+{
+  call_take_output (context, LR_STDOUT, data, (size_t) size);
+}
+
+int
+lr_call_add_entry (lr_call *call, const struct lr_directory_entry *entry)
+{
+  struct lr_directory_entry own;
+  const struct call_output *content = &call->outputs[LR_STDOUT];
+  if (!expect (call, call->operation == OPERATION_LIST && entry != NULL)
+      || !import_reply (call, &own, sizeof own, entry) || lr_call_cancelled (call))
+    return -1;
+  if (own.name == NULL)
+    {
+      expect (call, false);
+      return -1;
+    }
+  listing_add (&own, add_encoded, call);
+  return content->over_limit || content->no_memory ? -1 : 0;
 }

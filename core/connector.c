@@ -28,6 +28,15 @@ static const struct
   ROW (OPERATION_QUERY_USER, query_user),
   ROW (OPERATION_QUERY_GROUP, query_group),
   ROW (OPERATION_GETENV, getenv),
+  ROW (OPERATION_LIST, list),
+  ROW (OPERATION_MAKE_DIRECTORY, make_directory),
+  ROW (OPERATION_REMOVE, remove),
+  ROW (OPERATION_RENAME, rename),
+  ROW (OPERATION_LINK, link),
+  ROW (OPERATION_READ_LINK, read_link),
+  ROW (OPERATION_SET_ATTRIBUTES, set_attributes),
+  ROW (OPERATION_MAKE_TEMPORARY, make_temporary),
+  ROW (OPERATION_FILE_SYSTEM, file_system),
 #undef ROW
 };
 
@@ -217,6 +226,33 @@ connector_call (const struct connector *connector, enum operation operation, lr_
       break;
     case OPERATION_GETENV:
       table->getenv (call, args);
+      break;
+    case OPERATION_LIST:
+      table->list (call, args);
+      break;
+    case OPERATION_MAKE_DIRECTORY:
+      table->make_directory (call, args);
+      break;
+    case OPERATION_REMOVE:
+      table->remove (call, args);
+      break;
+    case OPERATION_RENAME:
+      table->rename (call, args);
+      break;
+    case OPERATION_LINK:
+      table->link (call, args);
+      break;
+    case OPERATION_READ_LINK:
+      table->read_link (call, args);
+      break;
+    case OPERATION_SET_ATTRIBUTES:
+      table->set_attributes (call, args);
+      break;
+    case OPERATION_MAKE_TEMPORARY:
+      table->make_temporary (call, args);
+      break;
+    case OPERATION_FILE_SYSTEM:
+      table->file_system (call, args);
       break;
     case OPERATION_COUNT:
       break;

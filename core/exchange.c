@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+static const struct session_kind *kind_of (const struct lr_call *call);
+
 /* Each in its turn, and once.  */
 static bool
 accepts (void *owner, enum packet_id id)
@@ -23,7 +25,7 @@ accepts (void *owner, enum packet_id id)
     case PACKET_CLOSED:
       return call->exited.known;
     case PACKET_OK:
-      return call->content_ended;
+      return call->content_ended || kind_of (call)->data == NULL;
     case PACKET_WRITTEN:
       return call->input_ended;
     default:
@@ -36,7 +38,8 @@ static void
 refuse_too_much (struct lr_call *call)
 {
   const struct call_output *content = &call->outputs[LR_STDOUT];
-  if (call->operation == OPERATION_DOWNLOAD && (content->over_limit || content->no_memory))
+  if ((call->operation == OPERATION_DOWNLOAD || call->operation == OPERATION_LIST)
+      && (content->over_limit || content->no_memory))
     lr_reply_done (call);
 }
 
@@ -171,6 +174,8 @@ kind_of (const struct lr_call *call)
                        [!((const struct lr_run_args *) call->args)->no_capture];
     case OPERATION_UPLOAD:
       return call->transfer != NULL ? &put_kind : &upload_kind;
+    case OPERATION_LIST:
+      return &download_kind;
     case OPERATION_DOWNLOAD:
       return call->transfer != NULL ? &get_kind : &download_kind;
     default:

@@ -31,6 +31,14 @@ union arguments
   struct lr_getenv_args getenv;
   struct lr_put_args put;
   struct lr_get_args get;
+  struct lr_list_args list;
+  struct lr_make_directory_args make_directory;
+  struct lr_remove_args remove;
+  struct lr_rename_args rename;
+  struct lr_link_args link;
+  struct lr_path_args path;
+  struct lr_set_attributes_args set_attributes;
+  struct lr_make_temporary_args make_temporary;
 };
 
 /* A text, or a list of them ended by NULL, that arguments point to.  */
@@ -91,6 +99,27 @@ static const struct row
       ROW (OPERATION_UPLOAD, lr_put_args, 4, NEEDED (lr_put_args, file), TEXT (lr_put_args, mode),
            TEXT (lr_put_args, owner), TEXT (lr_put_args, group)),
   [LR_OPERATION_GET] = ROW (OPERATION_DOWNLOAD, lr_get_args, 1, NEEDED (lr_get_args, file)),
+  [LR_OPERATION_LIST] = ROW (OPERATION_LIST, lr_list_args, 1, NEEDED (lr_list_args, path)),
+  [LR_OPERATION_MAKE_DIRECTORY] =
+      ROW (OPERATION_MAKE_DIRECTORY, lr_make_directory_args, 4,
+           NEEDED (lr_make_directory_args, path), TEXT (lr_make_directory_args, mode),
+           TEXT (lr_make_directory_args, owner), TEXT (lr_make_directory_args, group)),
+  [LR_OPERATION_REMOVE] = ROW (OPERATION_REMOVE, lr_remove_args, 1, NEEDED (lr_remove_args, path)),
+  [LR_OPERATION_RENAME] = ROW (OPERATION_RENAME, lr_rename_args, 2, NEEDED (lr_rename_args, source),
+                               NEEDED (lr_rename_args, target)),
+  [LR_OPERATION_LINK] = ROW (OPERATION_LINK, lr_link_args, 2, NEEDED (lr_link_args, target),
+                             NEEDED (lr_link_args, path)),
+  [LR_OPERATION_READ_LINK] =
+      ROW (OPERATION_READ_LINK, lr_path_args, 1, NEEDED (lr_path_args, path)),
+  [LR_OPERATION_SET_ATTRIBUTES] =
+      ROW (OPERATION_SET_ATTRIBUTES, lr_set_attributes_args, 4,
+           NEEDED (lr_set_attributes_args, path), TEXT (lr_set_attributes_args, mode),
+           TEXT (lr_set_attributes_args, owner), TEXT (lr_set_attributes_args, group)),
+  [LR_OPERATION_MAKE_TEMPORARY] =
+      ROW (OPERATION_MAKE_TEMPORARY, lr_make_temporary_args, 2,
+           TEXT (lr_make_temporary_args, directory), TEXT (lr_make_temporary_args, prefix)),
+  [LR_OPERATION_FILE_SYSTEM] =
+      ROW (OPERATION_FILE_SYSTEM, lr_path_args, 1, NEEDED (lr_path_args, path)),
 #undef TEXT
 #undef NEEDED
 #undef LIST
@@ -225,6 +254,9 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
       return true;
     case LR_OPERATION_DOWNLOAD:
       call->output_limit = limit_or_default (args->download.limit);
+      return true;
+    case LR_OPERATION_LIST:
+      call->output_limit = limit_or_default (args->list.limit);
       return true;
     case LR_OPERATION_STAT:
       call->output_limit = DIGEST_SIZE;
@@ -413,7 +445,7 @@ lr_submit (lr_connection *connection, const struct lr_request *given, lr_callbac
   error = error_begin (error, &local);
   if (args_import (&request, sizeof request, given, error) != 0)
     return -1;
-  if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_GET)
+  if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_FILE_SYSTEM)
     return error_set_field (error, "operation", "there is no operation %u", request.operation);
   if (connection_owns_loop (connection))
     return error_set_field (error, "loop", NOBODY_CALLS_BACK);
@@ -572,6 +604,93 @@ lr_get (lr_connection *connection, const struct lr_get_args *args, struct lr_get
     *result = get;
   else
     lr_free (get);
+  return status;
+}
+
+int
+lr_list (lr_connection *connection, const struct lr_list_args *args, struct lr_list_result **result,
+         struct lr_error *error)
+{
+  struct lr_error local;
+  void *answer = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_LIST, args, &answer, error_begin (error, &local));
+  *result = answer;
+  return status;
+}
+
+int
+lr_make_directory (lr_connection *connection, const struct lr_make_directory_args *args,
+                   struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_MAKE_DIRECTORY, args, NULL,
+                    error_begin (error, &local));
+}
+
+int
+lr_remove (lr_connection *connection, const struct lr_remove_args *args, struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_REMOVE, args, NULL, error_begin (error, &local));
+}
+
+int
+lr_rename (lr_connection *connection, const struct lr_rename_args *args, struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_RENAME, args, NULL, error_begin (error, &local));
+}
+
+int
+lr_link (lr_connection *connection, const struct lr_link_args *args, struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_LINK, args, NULL, error_begin (error, &local));
+}
+
+int
+lr_read_link (lr_connection *connection, const struct lr_path_args *args, char **result,
+              struct lr_error *error)
+{
+  struct lr_error local;
+  void *answer = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_READ_LINK, args, &answer, error_begin (error, &local));
+  *result = answer;
+  return status;
+}
+
+int
+lr_set_attributes (lr_connection *connection, const struct lr_set_attributes_args *args,
+                   struct lr_error *error)
+{
+  struct lr_error local;
+  return carry_out (connection, LR_OPERATION_SET_ATTRIBUTES, args, NULL,
+                    error_begin (error, &local));
+}
+
+int
+lr_make_temporary (lr_connection *connection, const struct lr_make_temporary_args *args,
+                   char **result, struct lr_error *error)
+{
+  struct lr_error local;
+  void *answer = NULL;
+  int status = carry_out (connection, LR_OPERATION_MAKE_TEMPORARY, args, &answer,
+                          error_begin (error, &local));
+  *result = answer;
+  return status;
+}
+
+int
+lr_file_system (lr_connection *connection, const struct lr_path_args *args,
+                struct lr_file_system_info **result, struct lr_error *error)
+{
+  struct lr_error local;
+  void *answer = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_FILE_SYSTEM, args, &answer, error_begin (error, &local));
+  *result = answer;
   return status;
 }
 

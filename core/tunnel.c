@@ -1,6 +1,7 @@
 #include "core/tunnel.h"
 
 #include "core/error.h"
+#include "core/listing.h"
 #include "core/text.h"
 #include "core/transfer.h"
 #include "protocol/frame.h"
@@ -202,6 +203,111 @@ request_getenv (struct lr_call *call, struct packet *packet, void **memory)
   return true;
 }
 
+/* ---- file systems ---- */
+
+static bool
+request_list (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_list_args *args = call->args;
+  (void) memory;
+  packet->listing.path = packet_text (args->path);
+  packet->listing.follow_links = !args->no_follow;
+  packet->listing.itself = args->itself != 0;
+  return true;
+}
+
+static bool
+request_make_directory (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_make_directory_args *args = call->args;
+  (void) memory;
+  packet->make_directory.path = packet_text (args->path);
+  packet->make_directory.mode = packet_text (args->mode);
+  packet->make_directory.owner = packet_text (args->owner);
+  packet->make_directory.group = packet_text (args->group);
+  packet->make_directory.parents = args->parents != 0;
+  return true;
+}
+
+static bool
+request_remove (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_remove_args *args = call->args;
+  (void) memory;
+  packet->remove.path = packet_text (args->path);
+  packet->remove.recursive = args->recursive != 0;
+  return true;
+}
+
+static bool
+request_rename (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_rename_args *args = call->args;
+  (void) memory;
+  packet->rename.source = packet_text (args->source);
+  packet->rename.target = packet_text (args->target);
+  packet->rename.replace = !args->no_replace;
+  return true;
+}
+
+static bool
+request_link (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_link_args *args = call->args;
+  (void) memory;
+  packet->link.target = packet_text (args->target);
+  packet->link.path = packet_text (args->path);
+  packet->link.symbolic = args->symbolic != 0;
+  packet->link.replace = args->replace != 0;
+  return true;
+}
+
+static bool
+request_read_link (struct lr_call *call, struct packet *packet, void **memory)
+{
+  (void) memory;
+  packet->read_link.path = packet_text (((const struct lr_path_args *) call->args)->path);
+  return true;
+}
+
+static bool
+request_set_attributes (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_set_attributes_args *args = call->args;
+  struct packet_set_attributes *asked = &packet->set_attributes;
+  (void) memory;
+  asked->path = packet_text (args->path);
+  asked->follow_links = !args->no_follow;
+  asked->recursive = args->recursive != 0;
+  asked->mode = packet_text (args->mode);
+  asked->owner = packet_text (args->owner);
+  asked->group = packet_text (args->group);
+  asked->set_atime = args->set_atime != 0;
+  asked->atime = args->atime_ns;
+  asked->set_mtime = args->set_mtime != 0;
+  asked->mtime = args->mtime_ns;
+  return true;
+}
+
+static bool
+request_make_temporary (struct lr_call *call, struct packet *packet, void **memory)
+{
+  const struct lr_make_temporary_args *args = call->args;
+  (void) memory;
+  packet->make_temporary.directory = packet_text (args->directory);
+  packet->make_temporary.prefix = packet_text (args->prefix == NULL ? "" : args->prefix);
+  packet->make_temporary.is_directory = args->make_directory != 0;
+  return true;
+}
+
+static bool
+request_file_system (struct lr_call *call, struct packet *packet, void **memory)
+{
+  (void) memory;
+  packet->file_system.path = packet_text (((const struct lr_path_args *) call->args)->path);
+  return true;
+}
+
 /* Asking for a sign of life.  */
 static bool
 request_check_alive (struct lr_call *call, struct packet *packet, void **memory)
@@ -251,22 +357,13 @@ answer_spawn (struct lr_call *call, const struct packet *packet)
     lr_reply_run (call, call->exited.returncode);
 }
 
-static enum lr_file_type
-type_of_name (const char *name)
-{
-  for (int type = LR_FILE_OTHER; type <= LR_FILE_BLOCK; type++)
-    if (strcmp (name, lr_file_type_name ((enum lr_file_type) type)) == 0)
-      return (enum lr_file_type) type;
-  return LR_FILE_OTHER;
-}
-
 static void
 answer_stat (struct lr_call *call, const struct packet *packet)
 {
   const struct packet_stat_result *stat = &packet->stat_result;
   const struct call_output *digest = &call->outputs[LR_STDOUT];
   struct lr_stat_result result =
-      LR_STAT_RESULT (.type = type_of_name (stat->type.data), .mode = stat->mode,
+      LR_STAT_RESULT (.type = listing_type_of (stat->type.data), .mode = stat->mode,
                       .owner = stat->owner.data, .group = stat->group.data, .size = stat->size,
                       .mtime_ns = (int64_t) stat->mtime, .ctime_ns = (int64_t) stat->ctime);
   if (stat->sha512sum.present)
@@ -304,7 +401,7 @@ answer_read (struct lr_call *call, const struct packet *packet)
       return; /* a transfer ends when all of it is written */
     }
   const struct packet_file_info *info = &packet->file_info;
-  enum lr_file_type type = type_of_name (info->type.data);
+  enum lr_file_type type = listing_type_of (info->type.data);
   uint64_t offset = transfer == NULL ? 0 : transfer->offset;
   uint64_t size = info->size > offset ? info->size - offset : 0;
   if (transfer == NULL)
@@ -374,6 +471,26 @@ answer_getenv (struct lr_call *call, const struct packet *packet)
   lr_reply_value (call, packet->environ_var.value.data);
 }
 
+/* FileInfo comes first, and is not looked at.  */
+static void
+answer_list (struct lr_call *call, const struct packet *packet)
+{
+  if (packet->id == PACKET_OK)
+    lr_reply_done (call);
+}
+
+static void
+answer_file_system (struct lr_call *call, const struct packet *packet)
+{
+  const struct packet_file_system_info *info = &packet->file_system_info;
+  struct lr_file_system_info result =
+      LR_FILE_SYSTEM_INFO (.block_size = info->block_size, .size = info->size, .free = info->free,
+                           .available = info->available, .files = info->files,
+                           .files_free = info->files_free, .name_max = info->name_max,
+                           .read_only = info->read_only);
+  lr_reply_file_system (call, &result);
+}
+
 struct exchange
 {
   enum packet_id request, answer;
@@ -417,6 +534,35 @@ static const struct exchange exchanges[OPERATION_COUNT] = {
                               answer_query_group,
                               { 0 } },
   [OPERATION_GETENV] = { PACKET_GETENV, PACKET_ENVIRON_VAR, request_getenv, answer_getenv, { 0 } },
+  [OPERATION_LIST] = { PACKET_LIST, PACKET_OK, request_list, answer_list, { PACKET_FILE_INFO } },
+  [OPERATION_MAKE_DIRECTORY] = { PACKET_MAKE_DIRECTORY,
+                                 PACKET_OK,
+                                 request_make_directory,
+                                 answer_done,
+                                 { 0 } },
+  [OPERATION_REMOVE] = { PACKET_REMOVE, PACKET_OK, request_remove, answer_done, { 0 } },
+  [OPERATION_RENAME] = { PACKET_RENAME, PACKET_OK, request_rename, answer_done, { 0 } },
+  [OPERATION_LINK] = { PACKET_LINK, PACKET_OK, request_link, answer_done, { 0 } },
+  [OPERATION_READ_LINK] = { PACKET_READ_LINK,
+                            PACKET_RESOLVE_RESULT,
+                            request_read_link,
+                            answer_resolve,
+                            { 0 } },
+  [OPERATION_SET_ATTRIBUTES] = { PACKET_SET_ATTRIBUTES,
+                                 PACKET_OK,
+                                 request_set_attributes,
+                                 answer_done,
+                                 { 0 } },
+  [OPERATION_MAKE_TEMPORARY] = { PACKET_MAKE_TEMPORARY,
+                                 PACKET_RESOLVE_RESULT,
+                                 request_make_temporary,
+                                 answer_resolve,
+                                 { 0 } },
+  [OPERATION_FILE_SYSTEM] = { PACKET_FILE_SYSTEM,
+                              PACKET_FILE_SYSTEM_INFO,
+                              request_file_system,
+                              answer_file_system,
+                              { 0 } },
 };
 
 /* Those that a session has streams for.  */
@@ -448,6 +594,13 @@ tunnel_request (struct lr_call *call, bool in_session, struct packet *packet, vo
   const struct exchange *exchange = find_exchange (call->operation, in_session);
   const struct packet_limits *limits = in_session ? &packet_frame_limits : &packet_plain_limits;
   *memory = NULL;
+  if (!in_session && (int) exchange->request >= PACKET_FIRST_OF_SESSIONS)
+    {
+      lr_call_fail (call, LR_ERROR_UNSUPPORTED, 0, NULL,
+                    "there is no %s with protocol=plain, which knows nothing of file systems",
+                    call_name (call));
+      return false;
+    }
   memset (packet, 0, sizeof *packet);
   packet->id = exchange->request;
   if (!exchange->make (call, packet, memory))
@@ -523,7 +676,12 @@ static void
 fail (struct lr_call *call, const struct packet *packet)
 {
   struct lr_error error;
-  if (is_changed_length (call, packet))
+  if (packet->id == PACKET_OS_ERROR && packet->os_error.errnum == ENOSYS
+      && call->operation >= OPERATION_LIST)
+    error_set (&error, LR_ERROR_UNSUPPORTED,
+               "%s: the dispatcher there is an older one, and has no %s", call->host,
+               call_name (call));
+  else if (is_changed_length (call, packet))
     error_set_field (&error, "descriptor",
                      "the file of descriptor %d became shorter while it was read",
                      call->transfer->descriptor);

@@ -802,10 +802,15 @@ Test (connector, what_it_names_as_unsupported_is_refused)
                     ALL & ~(UPLOAD | GETENV | RESOLVE_USER));
 }
 
-Test (connector, one_that_overrides_all_with_a_wrap_starts_no_dispatcher)
+Test (connector, one_that_overrides_or_refuses_all_with_a_wrap_starts_no_dispatcher)
 {
+  static const char *const rest[] = { "list",        "make_directory", "remove",
+                                      "rename",      "link",           "read_link",
+                                      "file_system", "set_attributes", "make_temporary",
+                                      NULL };
   struct lr_connector connector = box_connector;
   connector.wrap = wrap_as_it_is;
+  connector.unsupported = rest;
   int before = count_children ();
   lr_registry *registry = registry_with (&connector);
   lr_connection *connection = open_in (registry, "box:web?dispatcher=/not/there");

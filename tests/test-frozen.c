@@ -88,6 +88,11 @@ Test (frozen, an_old_plugin_leads_to_a_dispatcher)
   struct lr_query_group_args group_args = LR_QUERY_GROUP_ARGS (.group = "root");
   cr_expect_eq (lr_query_group (connection, &group_args, &group, &error), -1);
   cr_expect_eq (error.kind, LR_ERROR_UNSUPPORTED, "%s", error.message);
+  /* It has something of its own, so what its header did not know could slip past that.  */
+  struct lr_remove_args remove_args = LR_REMOVE_ARGS (.path = path_in ("plugins/old.so"));
+  cr_expect_eq (lr_remove (connection, &remove_args, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_UNSUPPORTED, "%s", error.message);
+  cr_expect_eq (access (path_in ("plugins/old.so"), F_OK), 0);
   lr_close (connection);
   lr_registry_free (registry);
 }

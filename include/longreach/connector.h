@@ -139,13 +139,20 @@ size_t lr_call_read (lr_call *call, void *buffer, size_t size);
    reply.  */
 int lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t size);
 
-void lr_reply_done (lr_call *call);                    /* open close upload download */
-void lr_reply_run (lr_call *call, int64_t returncode); /* run */
-void lr_reply_stat (lr_call *call, const struct lr_stat_result *stat);   /* stat; NULL: not there */
-void lr_reply_name (lr_call *call, const char *name);                    /* resolve_user, _group */
+/* Add an entry to the answer of list, which lr_reply_done completes.  Returns 0, or -1 where nobody
+   wants more.  */
+int lr_call_add_entry (lr_call *call, const struct lr_directory_entry *entry);
+
+/* open close upload download list make_directory remove rename link set_attributes */
+void lr_reply_done (lr_call *call);
+void lr_reply_run (lr_call *call, int64_t returncode);                 /* run */
+void lr_reply_stat (lr_call *call, const struct lr_stat_result *stat); /* stat; NULL: not there */
+/* resolve_user, _group; read_link; make_temporary */
+void lr_reply_name (lr_call *call, const char *name);
 void lr_reply_user (lr_call *call, const struct lr_user_entry *user);    /* query_user */
 void lr_reply_group (lr_call *call, const struct lr_group_entry *group); /* query_group */
 void lr_reply_value (lr_call *call, const char *value);                  /* getenv; NULL: not set */
+void lr_reply_file_system (lr_call *call, const struct lr_file_system_info *info);
 
 /* Answer with an error: INVALID_VALUE with the FIELD, REMOTE_OS with the ERRNUM, IO,
    UNSUPPORTED... FIELD may be NULL.  FORMAT and what follows are a sentence, as for printf.  */
@@ -256,6 +263,17 @@ struct lr_connector
      its standard input, as user 0, into DIRECTORY at the far side.  With it a dispatcher gets to
      where there is no shell.  Its exit status is not believed: the dispatcher has to run.  */
   void (*push) (const lr_hop *hop, const char *directory, lr_command *out);
+
+  /* Operations, as those above.  */
+  void (*list) (lr_call *call, const struct lr_list_args *args);
+  void (*make_directory) (lr_call *call, const struct lr_make_directory_args *args);
+  void (*remove) (lr_call *call, const struct lr_remove_args *args);
+  void (*rename) (lr_call *call, const struct lr_rename_args *args);
+  void (*link) (lr_call *call, const struct lr_link_args *args);
+  void (*read_link) (lr_call *call, const struct lr_path_args *args);
+  void (*set_attributes) (lr_call *call, const struct lr_set_attributes_args *args);
+  void (*make_temporary) (lr_call *call, const struct lr_make_temporary_args *args);
+  void (*file_system) (lr_call *call, const struct lr_path_args *args);
 };
 
 /* What a plugin exports, as the data symbol `lr_plugin`.  */

@@ -635,6 +635,183 @@ struct lr_ping_args
   uint64_t timeout_ms;
 };
 
+/* ---- file systems ----
+
+   With protocol=plain there are none of these: UNSUPPORTED.  What is not there is an error:
+   REMOTE_OS, with ENOENT.  */
+
+struct lr_list_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *path;
+  lr_flag itself;    /* describe what has the path, and not what is in that directory */
+  lr_flag no_follow; /* a link at the end of the path is not followed */
+  uint64_t limit;    /* bytes of all descriptions as they come; more is an error.  0: 2 GiB */
+  uint64_t timeout_ms;
+};
+
+struct lr_directory_entry
+{
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char *name; /* in its directory: never with a slash, "." or ".."; of `itself` the path */
+  uint64_t type;    /* enum lr_file_type */
+  uint64_t mode;    /* permission bits, 07777 */
+  const char *owner;
+  const char *group;  /* names, or decimal ids where there is no name */
+  uint64_t file_size; /* bytes */
+  int64_t mtime_ns;
+  int64_t ctime_ns; /* nanoseconds since the epoch */
+  uint64_t device;
+  uint64_t inode;     /* both the same: it is one file */
+  uint64_t links;     /* how many names that has */
+  uint64_t blocks;    /* of 512 bytes that it takes */
+  const char *target; /* of a link; NULL: it is none */
+};
+
+struct lr_list_result
+{
+  size_t count;
+  const struct lr_directory_entry *const *items;
+};
+
+/* List a directory, in no order, without "." and "..".  Each entry is described itself, and not
+   what a link leads to.
+   Errors: REMOTE_OS; INVALID_VALUE (`limit`), it is larger.  */
+int lr_list (lr_connection *connection, const struct lr_list_args *args,
+             struct lr_list_result **result, struct lr_error *error);
+
+struct lr_make_directory_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *path;
+  const char *mode;  /* octal; NULL: 700 */
+  const char *owner; /* name or decimal id; NULL: what the system gives it */
+  const char *group; /* NULL: the owner's primary group, or what the system gives it */
+  lr_flag parents;   /* also those above that are missing, all with the same attributes; that it is
+                        there already is no error */
+  uint64_t timeout_ms;
+};
+
+/* Make a directory.  Errors: INVALID_VALUE (`mode`, `owner`, `group`), REMOTE_OS.  */
+int lr_make_directory (lr_connection *connection, const struct lr_make_directory_args *args,
+                       struct lr_error *error);
+
+struct lr_remove_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *path;
+  lr_flag recursive; /* a directory with all that is in it */
+  uint64_t timeout_ms;
+};
+
+/* Remove a file, a link or an empty directory.  No link is followed, also not on the way through a
+   tree; file systems mounted in it are not entered (EBUSY).  On failure a part of a tree may be
+   gone.
+   Errors: INVALID_VALUE (`path`): it ends without a name of its own, as "/" and "a/.." do;
+   REMOTE_OS.  */
+int lr_remove (lr_connection *connection, const struct lr_remove_args *args,
+               struct lr_error *error);
+
+struct lr_rename_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *source;
+  const char *target;
+  lr_flag no_replace; /* that the target is there is an error: EEXIST */
+  uint64_t timeout_ms;
+};
+
+/* Rename a file or a directory, in one step.  Errors: REMOTE_OS; EXDEV to another file system.  */
+int lr_rename (lr_connection *connection, const struct lr_rename_args *args,
+               struct lr_error *error);
+
+struct lr_link_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *target; /* what it leads to */
+  const char *path;   /* of the link */
+  lr_flag symbolic;   /* else another name of the same file */
+  lr_flag replace;    /* a file, never a directory, that has the path */
+  uint64_t timeout_ms;
+};
+
+/* Make a link.  Errors: REMOTE_OS.  */
+int lr_link (lr_connection *connection, const struct lr_link_args *args, struct lr_error *error);
+
+/* Of lr_read_link and lr_file_system.  */
+struct lr_path_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *path;
+  uint64_t timeout_ms;
+};
+
+/* What a symbolic link leads to.  Errors: REMOTE_OS; EINVAL, it is none.  */
+int lr_read_link (lr_connection *connection, const struct lr_path_args *args, char **result,
+                  struct lr_error *error);
+
+struct lr_set_attributes_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *path;
+  const char *mode;  /* octal; NULL, here and below: it stays */
+  const char *owner; /* name or decimal id; its group stays */
+  const char *group;
+  lr_flag no_follow; /* of a link at the end of the path, its own owner and times */
+  lr_flag recursive; /* also of all that is in the directory; no link in it is followed */
+  lr_flag set_atime;
+  lr_flag set_mtime;
+  int64_t atime_ns;
+  int64_t mtime_ns; /* nanoseconds since the epoch */
+  uint64_t timeout_ms;
+};
+
+/* Set mode, owner, group and times.  On failure a part of a tree may have been changed.
+   Errors: INVALID_VALUE (`mode`, `owner`, `group`), REMOTE_OS.  */
+int lr_set_attributes (lr_connection *connection, const struct lr_set_attributes_args *args,
+                       struct lr_error *error);
+
+struct lr_make_temporary_args
+{
+  uint32_t size;
+  uint32_t reserved;
+  const char *directory;  /* NULL: the far side's TMPDIR, or /tmp */
+  const char *prefix;     /* of its name; NULL: none */
+  lr_flag make_directory; /* else a file */
+  uint64_t timeout_ms;
+};
+
+/* Make an empty file, mode 600, or a directory, mode 700, whose name nobody could know before;
+ *RESULT is its path.  Errors: INVALID_VALUE (`prefix`), REMOTE_OS.  */
+int lr_make_temporary (lr_connection *connection, const struct lr_make_temporary_args *args,
+                       char **result, struct lr_error *error);
+
+struct lr_file_system_info
+{
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t block_size; /* bytes */
+  uint64_t size;
+  uint64_t free;
+  uint64_t available; /* to an ordinary user; bytes, all three */
+  uint64_t files;     /* how many it can have; 0: nobody knows */
+  uint64_t files_free;
+  uint64_t name_max; /* bytes of the longest name */
+  lr_flag read_only;
+};
+
+/* Describe the file system that PATH is on.  Errors: REMOTE_OS.  */
+int lr_file_system (lr_connection *connection, const struct lr_path_args *args,
+                    struct lr_file_system_info **result, struct lr_error *error);
+
 /* ---- files of any size ----
 
    Between a descriptor at this end and a file at the far side, in constant memory.  The descriptor
@@ -720,6 +897,15 @@ enum lr_operation
   LR_OPERATION_GETENV, /* struct lr_getenv_args, char */
   LR_OPERATION_PUT,
   LR_OPERATION_GET,
+  LR_OPERATION_LIST,
+  LR_OPERATION_MAKE_DIRECTORY, /* no result; so REMOVE, RENAME, LINK, SET_ATTRIBUTES */
+  LR_OPERATION_REMOVE,
+  LR_OPERATION_RENAME,
+  LR_OPERATION_LINK,
+  LR_OPERATION_READ_LINK, /* struct lr_path_args, char */
+  LR_OPERATION_SET_ATTRIBUTES,
+  LR_OPERATION_MAKE_TEMPORARY, /* char */
+  LR_OPERATION_FILE_SYSTEM,    /* struct lr_path_args, struct lr_file_system_info */
 };
 
 struct lr_request
@@ -925,6 +1111,14 @@ lr_result_sized () noexcept
 #define LR_PING_ARGS(...) LR_ARGS_ (struct lr_ping_args, __VA_ARGS__)
 #define LR_PUT_ARGS(...) LR_ARGS_ (struct lr_put_args, __VA_ARGS__)
 #define LR_GET_ARGS(...) LR_ARGS_ (struct lr_get_args, __VA_ARGS__)
+#define LR_LIST_ARGS(...) LR_ARGS_ (struct lr_list_args, __VA_ARGS__)
+#define LR_MAKE_DIRECTORY_ARGS(...) LR_ARGS_ (struct lr_make_directory_args, __VA_ARGS__)
+#define LR_REMOVE_ARGS(...) LR_ARGS_ (struct lr_remove_args, __VA_ARGS__)
+#define LR_RENAME_ARGS(...) LR_ARGS_ (struct lr_rename_args, __VA_ARGS__)
+#define LR_LINK_ARGS(...) LR_ARGS_ (struct lr_link_args, __VA_ARGS__)
+#define LR_PATH_ARGS(...) LR_ARGS_ (struct lr_path_args, __VA_ARGS__)
+#define LR_SET_ATTRIBUTES_ARGS(...) LR_ARGS_ (struct lr_set_attributes_args, __VA_ARGS__)
+#define LR_MAKE_TEMPORARY_ARGS(...) LR_ARGS_ (struct lr_make_temporary_args, __VA_ARGS__)
 #define LR_SPAWN_ARGS(...) LR_ARGS_ (struct lr_spawn_args, __VA_ARGS__)
 #define LR_REQUEST(...) LR_ARGS_ (struct lr_request, __VA_ARGS__)
 
@@ -934,5 +1128,7 @@ lr_result_sized () noexcept
 #define LR_STAT_RESULT(...) LR_RESULT_ (struct lr_stat_result, __VA_ARGS__)
 #define LR_USER_ENTRY(...) LR_RESULT_ (struct lr_user_entry, __VA_ARGS__)
 #define LR_GROUP_ENTRY(...) LR_RESULT_ (struct lr_group_entry, __VA_ARGS__)
+#define LR_DIRECTORY_ENTRY(...) LR_RESULT_ (struct lr_directory_entry, __VA_ARGS__)
+#define LR_FILE_SYSTEM_INFO(...) LR_RESULT_ (struct lr_file_system_info, __VA_ARGS__)
 
 #endif
