@@ -117,13 +117,6 @@ check_run_bad_format (struct trial *trial)
 }
 
 void
-check_run_empty_command (struct trial *trial)
-{
-  static const char *const nothing[] = { NULL };
-  RUN_FAILS (trial, invalid_value ("command"), .command = nothing);
-}
-
-void
 check_run_own_program (struct trial *trial)
 {
   const struct lr_run_result *result =
@@ -522,7 +515,7 @@ check_run_timeout (struct trial *trial)
   RUN_FAILS (trial, kind_alone (LR_ERROR_TIMEOUT), .command = WORDS ("sleep", "100"),
              .timeout_ms = 200);
   uint64_t took = now () - start;
-  EXPECT (trial, took >= 200 && took < 8000,
+  EXPECT (trial, took >= 200 && took < 200 + trial->target->patience / 2,
           "a limit of 200 ms: expected to wait a little longer than that, waited %llu ms",
           (unsigned long long) took);
 }
@@ -549,7 +542,7 @@ check_run_leaves_background (struct trial *trial)
 {
   uint64_t start = now ();
   const char *pid = shell (trial, "sleep 100 < /dev/null > /dev/null 2>&1 & echo $!");
-  EXPECT (trial, now () - start < 15000,
+  EXPECT (trial, now () - start < trial->target->patience * 3 / 4,
           "a command that leaves a process behind: expected no waiting for that, waited %llu ms",
           (unsigned long long) (now () - start));
   int64_t number = strtoll (pid, NULL, 10);
@@ -568,7 +561,7 @@ check_run_linger (struct trial *trial)
            .no_check = 1);
   uint64_t took = now () - start;
   const char *pid = result->stdout_bytes.data;
-  EXPECT (trial, took < 8000,
+  EXPECT (trial, took < trial->target->patience / 2,
           "linger: expected no waiting for who holds the output for 10 s, waited %llu ms",
           (unsigned long long) took);
   expect_number (trial, "the returncode with linger", result->returncode, 5);

@@ -190,8 +190,7 @@ check_stat_fifo (struct trial *trial)
 {
   const char *fifo = place (trial, "fifo");
   RUN (trial, .command = WORDS ("mkfifo", fifo));
-  const struct lr_stat_result *result =
-      STAT (trial, .path = fifo, .sha512sum = 1, .timeout_ms = 5000);
+  const struct lr_stat_result *result = STAT (trial, .path = fifo, .sha512sum = 1);
   expect_type (trial, "a FIFO", result, LR_FILE_FIFO);
   EXPECT (trial, result->sha512sum.data == NULL, "a FIFO: expected no digest");
 }

@@ -150,6 +150,14 @@ is_alive (int status, const struct lr_error *error)
          || error->field[0] != '\0';
 }
 
+static int
+connect_anew (struct target *target, struct lr_error *error)
+{
+  lr_close (target->connection);
+  target->connection = NULL;
+  return target_connect (target, error);
+}
+
 /* Note what STATUS and ERROR say of NEED.  What ends the connection, or is never answered, is
    there, and a check will say what is wrong with it.  -1 if there is no connection any more.  */
 static int
@@ -157,11 +165,7 @@ note (struct target *target, enum need need, int status, struct lr_error *error)
 {
   if (status == 0 || error->kind != LR_ERROR_UNSUPPORTED)
     target->has |= NEED (need);
-  if (is_alive (status, error))
-    return 0;
-  lr_close (target->connection);
-  target->connection = NULL;
-  return target_connect (target, error);
+  return is_alive (status, error) ? 0 : connect_anew (target, error);
 }
 
 /* "/" is no program, "" is no file, and nothing is changed by asking for them: what counts is only
@@ -243,9 +247,13 @@ target_try (struct target *target, const char *const *words, struct lr_run_resul
 {
   struct lr_run_args args =
       LR_RUN_ARGS (.command = words, .no_check = 1, .timeout_ms = target->patience);
+  struct lr_error error;
+  int status = lr_run (target->connection, &args, result, &error);
+  /* What was done before may have ended the connection without a word.  */
+  if (!is_alive (status, &error) && connect_anew (target, &error) == 0)
+    status = lr_run (target->connection, &args, result, NULL);
   /* 126 and 127 are what a shell in between says of a program that it can't run.  */
-  return lr_run (target->connection, &args, result, NULL) == 0 && (*result)->returncode != 126
-         && (*result)->returncode != 127;
+  return status == 0 && (*result)->returncode != 126 && (*result)->returncode != 127;
 }
 
 static void
@@ -256,9 +264,9 @@ find_programs (struct target *target)
     enum need need;
     const char *words[4];
   } programs[] = {
-    { SH, { "sh", "-c", ":" } },     { CAT, { "cat" } },         { SLEEP, { "sleep", "0" } },
-    { ID, { "id", "-u" } },          { TRUE_, { "true" } },      { RM, { "rm", "-f", "" } },
-    { MKDIR, { "mkdir", "" } },      { LN, { "ln", "", "" } },   { MKFIFO, { "mkfifo", "" } },
+    { SH, { "sh", "-c", ":" } },     { CAT, { "cat", "/dev/null" } }, { SLEEP, { "sleep", "0" } },
+    { ID, { "id", "-u" } },          { TRUE_, { "true" } },           { RM, { "rm", "-f", "" } },
+    { MKDIR, { "mkdir", "" } },      { LN, { "ln", "", "" } },        { MKFIFO, { "mkfifo", "" } },
     { CHMOD, { "chmod", "0", "" } }, { TOUCH, { "touch", "" } },
   };
   static const char *const itself[] = { "/proc/self/exe", "--version", NULL };
