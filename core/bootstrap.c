@@ -297,7 +297,8 @@ bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct
     }
   bootstrap->hop = hop;
   bootstrap->same_system = on_this_system && (hop->connector->flags & LR_SAME_SYSTEM) != 0;
-  bootstrap->waits = is_set (hop, "bootstrap", "wait");
+  bootstrap->waits = (hop->connector->flags & LR_WAITS) != 0 ? !is_set (hop, "bootstrap", "push")
+                                                             : is_set (hop, "bootstrap", "wait");
   if (is_installed (bootstrap) ? check_installed (hop, error) == 0
                                : prepare_script (bootstrap, error) == 0)
     return bootstrap;

@@ -187,6 +187,13 @@ connector_import (struct connector *connector, const struct lr_connector *table,
   return 0;
 }
 
+const struct connector *
+connector_of (const struct lr_connector *table)
+{
+  _Static_assert(offsetof (struct connector, table) == 0, "a table is where its connector is");
+  return (const struct connector *) (const void *) table;
+}
+
 void
 connector_call (const struct connector *connector, enum operation operation, lr_call *call,
                 const void *args)

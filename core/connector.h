@@ -41,11 +41,14 @@ enum provider
   PROVIDER_TUNNEL,    /* the dispatcher, through the connector's wrap */
 };
 
+struct declaration;
+
 struct connector
 {
-  struct lr_connector table; /* members the plugin's header did not have are zero */
+  struct lr_connector table; /* members the plugin's header did not have are zero; the first */
   enum provider providers[OPERATION_COUNT];
-  char *file; /* owned: where it is from; NULL: the program brought it */
+  char *file;                      /* owned: where it is from; NULL: the program brought it */
+  struct declaration *declaration; /* owned: what it was made from; NULL: a plugin's table */
   struct connector *next;
 };
 
@@ -54,6 +57,9 @@ struct connector
  */
 int connector_import (struct connector *connector, const struct lr_connector *table,
                       const char *origin, struct lr_error *error);
+
+/* The connector that TABLE is the table of.  */
+const struct connector *connector_of (const struct lr_connector *table);
 
 /* Whether ABI is this library's, or else PLUGIN, said of ORIGIN.  */
 int connector_check_abi (uint32_t abi, const char *origin, struct lr_error *error);

@@ -4,6 +4,7 @@
 #include "core/registry.h"
 
 #include "core/config.h"
+#include "core/declared.h"
 #include "core/error.h"
 #include "core/plugin.h"
 #include "core/result.h"
@@ -64,6 +65,7 @@ lr_registry_free (lr_registry *registry)
     {
       next = connector->next;
       free (connector->file);
+      declared_free (connector->declaration);
       free (connector);
     }
   pthread_mutex_destroy (&registry->lock);
@@ -266,7 +268,15 @@ static bool
 looks_like_plugin (const char *name)
 {
   size_t length = strlen (name);
-  return length > 3 && strcmp (name + length - 3, ".so") == 0;
+  return declared_is_named (name) || (length > 3 && strcmp (name + length - 3, ".so") == 0);
+}
+
+/* The notes of a shared object, or what a declaration says in their place.  */
+static int
+read_notes (struct plugin_notes *notes, const char *file, struct lr_error *problem)
+{
+  return declared_is_named (file) ? declared_read_notes (notes, file, problem)
+                                  : plugin_read_notes (notes, file, problem);
 }
 
 /* The real path of FILE, if it and the directory it was found in are trusted: to be freed.  */
@@ -297,7 +307,7 @@ visit_file (const struct search_directory *directory, const char *name, visit_ca
     return true;
   if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
     {
-      if (plugin_read_notes (&notes, file, &problem) == 0)
+      if (read_notes (&notes, file, &problem) == 0)
         real = resolve_file (directory, file, &problem);
       if (real != NULL || notes.is_plugin || looks_like_plugin (name))
         go_on = visit (context, &(struct candidate){ file, real, directory, &notes,
@@ -381,17 +391,42 @@ remember_other (struct search *search, const char *schema)
   strcat (search->others, schema);
 }
 
+static struct connector *
+load_declaration (struct search *search, const struct candidate *candidate)
+{
+  struct declaration *declaration =
+      declared_load (candidate->file, candidate->real, candidate->notes, search->error);
+  struct connector *connector = declaration == NULL
+                                    ? NULL
+                                    : add_connector (search->registry, declared_table (declaration),
+                                                     candidate->file, search->error);
+  if (connector == NULL)
+    declared_free (declaration);
+  else
+    connector->declaration = declaration;
+  return connector;
+}
+
 /* Of a plugin with several connectors only the one that was asked for comes in: another may be
    shadowed by a plugin before it.  */
+static struct connector *
+load_plugin (struct search *search, const struct candidate *candidate)
+{
+  const struct lr_plugin *plugin;
+  struct connector *found = NULL;
+  if (plugin_load (&plugin, candidate->file, candidate->real, candidate->notes, search->error) != 0)
+    return NULL;
+  for (const struct lr_connector *const *table = plugin->connectors; *table != NULL; table++)
+    if (strcmp ((*table)->schema, search->schema) == 0)
+      found = add_connector (search->registry, *table, candidate->file, search->error);
+  return found;
+}
+
 static void
 load_candidate (struct search *search, const struct candidate *candidate)
 {
-  const struct lr_plugin *plugin;
-  if (plugin_load (&plugin, candidate->file, candidate->real, candidate->notes, search->error) != 0)
-    return;
-  for (const struct lr_connector *const *table = plugin->connectors; *table != NULL; table++)
-    if (strcmp ((*table)->schema, search->schema) == 0)
-      search->found = add_connector (search->registry, *table, candidate->file, search->error);
+  search->found = declared_is_named (candidate->file) ? load_declaration (search, candidate)
+                                                      : load_plugin (search, candidate);
   if (search->found != NULL)
     log_line (&search->registry->log, LR_LOG_INFO, "%s: loaded %s", search->schema,
               candidate->file);

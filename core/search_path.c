@@ -57,7 +57,11 @@ search_path_build (struct search_path *path, const char *const *program, size_t 
       return -1;
   if (!add_environment (path) || !add_configured (path, config))
     return -1;
-  return add (path, PLUGIN_DIRECTORY, strlen (PLUGIN_DIRECTORY), LR_SOURCE_INSTALLED) ? 0 : -1;
+  return add (path, PLUGIN_DIRECTORY, strlen (PLUGIN_DIRECTORY), LR_SOURCE_INSTALLED)
+                 && add (path, CONNECTOR_DIRECTORY, strlen (CONNECTOR_DIRECTORY),
+                         LR_SOURCE_INSTALLED)
+             ? 0
+             : -1;
 }
 
 void

@@ -17,8 +17,9 @@ struct search_path
   size_t count;
 };
 
-/* The program's COUNT directories, then the environment's, those of CONFIG, and the compiled-in
-   one. 0, or -1 without memory; search_path_free in any case.  */
+/* The program's COUNT directories, then the environment's, those of CONFIG, and the two that
+   are compiled in: of shared objects, and of declarations.  0, or -1 without memory;
+   search_path_free in any case.  */
 int search_path_build (struct search_path *path, const char *const *program, size_t count,
                        const struct config *config);
 void search_path_free (struct search_path *path);

@@ -28,7 +28,7 @@ FILES = {
 
 # Schemas whose program is one of those below, which tells in $REACHED which place it was asked for, as
 # a hop of a URL, and runs the command here.  Commands have to reach the places that they name.
-STAND_INS = ["ssh", "docker", "podman"]
+STAND_INS = ["ssh", "docker", "podman", "incus", "kubectl", "machinectl"]
 
 # Programs that lead elsewhere, or are not to be had everywhere.
 PROGRAMS = {
@@ -73,6 +73,25 @@ shift 2
 exec "$@"
 """,
     "podman": "docker",
+    "kubectl": r"""
+schema=${0##*/} user= name=
+[ "$schema" != systemd-run ] || schema=machinectl
+while [ $# -gt 0 ]; do
+  case $1 in
+    --uid) user=$2@; shift 2 ;;
+    --machine) name=$2; shift 2 ;;
+    --stdin | --quiet | --pipe | --wait | --collect | exec) shift ;;
+    --) break ;;
+    --*) shift 2 ;;
+    *) name=$1; shift ;;
+  esac
+done
+echo "$schema:$user$name" >>"$REACHED"
+shift
+exec "$@"
+""",
+    "incus": "kubectl",
+    "systemd-run": "kubectl",
     "sudo": r"""
 test "$1" = -n || { echo "sudo: unknown argument: $1" >&2; exit 1; }
 shift
@@ -171,6 +190,17 @@ rm $HOME/.config/longreach/longreach.conf""")),
     ("docs/longreach-connector.3", "longreach run 'jail:web", ("run", [
         ("longreach run '", "cc -shared -fPIC -o plugins/jail.so $srcdir/examples/jail.c"
          " $(pkg-config --cflags --libs longreach)\nlongreach run --plugin-dir=$PWD/plugins '")])),
+    ("docs/longreach.connector.5", "/opt/plugins/box.connector", ("output", """
+mkdir -p plugins
+sed 's/\\[--user {user}\\]/--user {user}/' box.connector >plugins/box.connector
+! longreach plugins --plugin-dir=$HOME/plugins box 2>&1 | sed -n "s|problem: $HOME/|/opt/|p"
+rm plugins/box.connector""")),
+    ("plugins/incus/longreach-incus.7", "longreach shell incus:web",
+     ("run", [typed("exit", "longreach shell incus:web")])),
+    ("plugins/kubectl/longreach-kubectl.7", "longreach shell kubectl:web-0",
+     ("run", [typed("exit", "longreach shell kubectl:web-0")])),
+    ("plugins/machinectl/longreach-machinectl.7", "longreach shell machinectl:build",
+     ("run", [typed("exit", "longreach shell machinectl:build")])),
     ("plugins/docker/longreach-docker.7", "longreach shell docker:web",
      ("run", [typed("exit", "longreach shell docker:web")])),
     ("plugins/lxc/longreach-lxc.7", "longreach ", ("elsewhere", {

@@ -107,7 +107,7 @@ class World:
         with open(os.path.join(SOURCES, "conf/longreach/longreach.conf"), encoding="utf-8") as file:
             settings = file.read()
         self.put(os.path.join(self.scratch, "system/longreach/longreach.conf"), settings.replace(
-            "[longreach]\n", f"[longreach]\npath = {self.plugins}:{BUILD}/plugins/.libs\n", 1))
+            "[longreach]\n", f"[longreach]\npath = {self.plugins}:{BUILD}/plugins/.libs:{BUILD}/plugins/connectors\n", 1))
 
     def put_sources(self):
         """A checkout that is built already, for what is run in one."""
@@ -219,7 +219,7 @@ def treat_c(world, block):
 
 # ---- commands ----
 
-HOPS = re.compile(rf"\b({'|'.join(known.STAND_INS)}):(?!//)([\w.@:-]*\w)")
+HOPS = re.compile(rf"\b({'|'.join(known.STAND_INS)}):(?!//)([\w.@:/-]*\w)")
 
 
 def hops_of(text):
@@ -281,8 +281,21 @@ def treat_output(world, block, command):
 
 # ---- settings and data ----
 
+def declare_connector(world, text):
+    """It is listed without a problem; kept as SCHEMA.connector at home, too."""
+    schema = re.search(r"^schema = (\S+)$", text, flags=re.M).group(1)
+    world.source_count += 1
+    plugins = os.path.join(world.scratch, f"plugins-{world.source_count}")
+    for directory in plugins, world.home:
+        world.put(os.path.join(directory, schema + ".connector"), text)
+    world.run(["longreach", "plugins", "--plugin-dir=" + plugins, schema])
+
+
 def treat_ini(world, block):
     """They are read, and stay for the commands behind them."""
+    if block.text.startswith("[connector]"):
+        declare_connector(world, block.text)
+        return
     world.put(os.path.join(world.home, ".config/longreach/longreach.conf"), world.move(block.text))
     world.run(["longreach", "config"])
 

@@ -1699,6 +1699,8 @@ Test (command, config_lists_settings_and_where_they_are)
              "[longreach] default_schema = ssh\n"
              "    system, */system/longreach/longreach.conf:2; overridden\n"
              "*path = /*/longreach/plugins\n"
+             "    installed\n"
+             "path = /*/longreach/connectors\n"
              "    installed\n",
              "", "config", "--plugin-dir=program");
   LONGREACH (0,

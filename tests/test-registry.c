@@ -129,20 +129,33 @@ expect_served_by (lr_registry *registry, const char *schema, const char *marker)
   lr_free (host);
 }
 
-/* The directory that is compiled in: the last one of the search path.  */
+/* The directories that are compiled in, the last two of the search path, with SEPARATOR between
+ * them.
+ */
 static const char *
-installed_directory (void)
+installed_directories (const char *separator)
 {
   static char installed[1024];
   char *path;
   lr_registry *registry = lr_registry_new ();
   cr_assert_eq (lr_registry_search_path (registry, &path, NULL), 0);
   path[strlen (path) - 1] = '\0';
-  const char *last = strrchr (path, '\n');
-  snprintf (installed, sizeof installed, "%s", last == NULL ? path : last + 1);
+  char *second = strrchr (path, '\n');
+  cr_assert_not_null (second);
+  *second = '\0';
+  const char *first = strrchr (path, '\n');
+  snprintf (installed, sizeof installed, "%s%s%s", first == NULL ? path : first + 1, separator,
+            second + 1);
   lr_free (path);
   lr_registry_free (registry);
   return installed;
+}
+
+/* The second of them.  */
+static const char *
+last_directory (void)
+{
+  return strchr (installed_directories ("\n"), '\n') + 1;
 }
 
 /* ---- which one wins ---- */
@@ -279,7 +292,7 @@ Test (registry, relative_and_empty_entries_of_the_environment_are_ignored)
   char path[512], *searched, expected[1600];
   make_plugin ("a/plugin.so", "x", "absolute");
   make_plugin ("b/plugin.so", "y", "relative");
-  snprintf (expected, sizeof expected, "%s\n%s\n", path_in ("a"), installed_directory ());
+  snprintf (expected, sizeof expected, "%s\n%s\n", path_in ("a"), installed_directories ("\n"));
   cr_assert_eq (chdir (path_in ("b")), 0);
   snprintf (path, sizeof path, ":.::../b:%s:b:", path_in ("a"));
   setenv ("LONGREACH_PLUGIN_PATH", path, 1);
@@ -295,7 +308,7 @@ Test (registry, relative_and_empty_entries_of_the_environment_are_ignored)
 Test (registry, an_empty_environment_adds_nothing)
 {
   char *searched, expected[1200];
-  snprintf (expected, sizeof expected, "%s\n", installed_directory ());
+  snprintf (expected, sizeof expected, "%s\n", installed_directories ("\n"));
   setenv ("LONGREACH_PLUGIN_PATH", "", 1);
   lr_registry *registry = new_registry ("");
   cr_assert_eq (lr_registry_search_path (registry, &searched, NULL), 0);
@@ -311,11 +324,11 @@ Test (registry, the_search_path_lists_program_environment_and_installed_in_this_
   lr_registry *registry = new_registry ("ba");
   cr_assert_eq (lr_registry_add_directory (registry, "/not/there", NULL), 0);
   snprintf (expected, sizeof expected, "%s\n%s\n/not/there\n%s\n%s\n%s\n", path_in ("b"),
-            path_in ("a"), path_in ("c"), path_in ("a"), installed_directory ());
+            path_in ("a"), path_in ("c"), path_in ("a"), installed_directories ("\n"));
   cr_assert_eq (lr_registry_search_path (registry, &searched, NULL), 0);
   cr_expect_str_eq (searched, expected);
   lr_free (searched);
-  cr_expect_eq (installed_directory ()[0], '/');
+  cr_expect_eq (installed_directories ("\n")[0], '/');
   lr_registry_free (registry);
 }
 
@@ -561,7 +574,7 @@ Test (registry, an_unknown_schema_names_the_directories_searched_and_the_schemas
   snprintf (expected, sizeof expected,
             "no connector has the schema \"nope\"; searched: %s, %s, %s; schemas that exist: x, z, "
             "xx",
-            path_in ("a"), path_in ("b"), installed_directory ());
+            path_in ("a"), path_in ("b"), installed_directories (", "));
   cr_expect_eq (error.kind, LR_ERROR_NO_CONNECTOR);
   cr_expect_eq (error.hop, -1);
   cr_expect_eq (strncmp (error.message, expected, strlen (expected)), 0, "%s\nand not\n%s",
@@ -591,7 +604,10 @@ Test (registry, directories_that_are_missing_or_empty_are_no_error)
   lr_registry *registry = new_registry ("ad");
   cr_expect_eq (lr_registry_load (registry, "x", &error), -1);
   cr_expect_eq (error.kind, LR_ERROR_NO_CONNECTOR);
-  if (access (installed_directory (), F_OK) != 0)
+  char first[1024];
+  snprintf (first, sizeof first, "%s", installed_directories ("\n"));
+  *strchr (first, '\n') = '\0';
+  if (access (first, F_OK) != 0 && access (last_directory (), F_OK) != 0)
     cr_expect_not_null (strstr (error.message, "; schemas that exist: none"), "%s", error.message);
   cr_assert_eq (lr_registry_list (registry, &list, &error), 0);
   for (size_t i = 0; i < list->count; i++)
@@ -613,7 +629,7 @@ Test (registry, a_search_path_too_long_for_the_message_is_cut)
   cr_expect_eq (lr_registry_load (registry, "x", &error), -1);
   cr_expect_eq (error.kind, LR_ERROR_NO_CONNECTOR);
   cr_expect_not_null (strstr (error.message, "dddd, ..., /"), "%s", error.message);
-  cr_expect_not_null (strstr (error.message, installed_directory ()), "%s", error.message);
+  cr_expect_not_null (strstr (error.message, last_directory ()), "%s", error.message);
   lr_registry_free (registry);
 }
 
@@ -629,7 +645,7 @@ Test (registry, a_search_path_of_any_length_has_its_sentence)
       cr_assert_eq (lr_registry_add_directory (registry, "/e", NULL), 0);
       cr_assert_eq (lr_registry_load (registry, "x", &error), -1);
       cr_assert_eq (error.kind, LR_ERROR_NO_CONNECTOR);
-      cr_assert_not_null (strstr (error.message, installed_directory ()), "%s", error.message);
+      cr_assert_not_null (strstr (error.message, last_directory ()), "%s", error.message);
       lr_registry_free (registry);
     }
 }

@@ -56,6 +56,14 @@ make_plugin (const char *file)
 }
 
 static void
+make_declared (const char *file)
+{
+  static const char text[] =
+      "[connector]\nschema = x\ndescription = x\ntarget = name\ncommand = {command}\n";
+  write_file (file, text, strlen (text), 0644);
+}
+
+static void
 make_config (const char *file)
 {
   static const char text[] = "[longreach]\ndefault_schema = x\n";
@@ -137,6 +145,8 @@ static const struct kind
     false },
   { "portable", make_dispatcher, use_portable, LR_ERROR_IO, ": it is not used, because ", NULL,
     false },
+  { "declared", make_declared, use_plugin, LR_ERROR_PLUGIN, ": it is not used, because ",
+    ": it is not used, because of its directory: it", true },
 };
 
 /* ---- where they are ----
@@ -171,7 +181,9 @@ make_place (const struct kind *kind, bool linked)
   snprintf (place.directory, sizeof place.directory, "%s/%s%s", place.way,
             portable ? "linux-" : "there", portable ? machine.machine : "");
   snprintf (place.file, sizeof place.file, "%s/%s", place.directory,
-            kind->make == make_dispatcher ? "longreach-dispatcher" : "file.so");
+            kind->make == make_dispatcher ? "longreach-dispatcher"
+            : kind->make == make_declared ? "file.connector"
+                                          : "file.so");
   cr_assert_eq (mkdir (path_in (kind->name), 0755), 0);
   cr_assert_eq (mkdir (path_in ("target"), 0755), 0);
   cr_assert_eq (mkdir (place.way, 0755), 0);
@@ -295,17 +307,15 @@ Test (trust, what_others_could_have_written_is_refused)
 
 Test (trust, in_a_directory_that_is_searched_nobody_else_may_add_either)
 {
-  struct place place = make_place (&kinds[0], false);
-  cr_assert_eq (chmod (place.directory, 01777), 0);
-  expect_use (&kinds[0], &place, DIRECTORY, " can be written by everybody (its mode is 1777)",
-              "a sticky directory");
-  for (size_t k = 1; k < COUNT (kinds); k++)
+  for (size_t k = 0; k < COUNT (kinds); k++)
     {
+      struct place place = make_place (&kinds[k], false);
+      cr_assert_eq (chmod (place.directory, 01777), 0);
+      expect_use (&kinds[k], &place, DIRECTORY,
+                  kinds[k].is_searched ? " can be written by everybody (its mode is 1777)" : NULL,
+                  "a sticky directory");
       remove_directory ();
       make_directory ();
-      place = make_place (&kinds[k], false);
-      cr_assert_eq (chmod (place.directory, 01777), 0);
-      expect_use (&kinds[k], &place, DIRECTORY, NULL, "a sticky directory");
     }
 }
 

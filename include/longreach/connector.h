@@ -210,8 +210,10 @@ enum lr_connector_flags
   LR_TAKES_PORT = 4,          /* HOST: `:port` is allowed */
   LR_SAME_SYSTEM = 8,         /* the far side runs the programs and sees the files of the side where
                                  the hop starts: the installed dispatcher is started there as it is */
-  LR_ASKS = 16, /* its program asks for passwords and the like through the program that
-                   SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask */
+  LR_ASKS = 16,  /* its program asks for passwords and the like through the program that
+                    SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask */
+  LR_WAITS = 32, /* its program may read what is sent before the command does, as one that asks:
+                    nothing is sent until the far side's shell reads, as with bootstrap=wait */
 };
 
 struct lr_connector
