@@ -44,7 +44,8 @@ enum
    that a small one is tried first.  Signals end nothing until the dispatcher takes them, since
    something is left to be removed: who sends one closes its input, too.  */
 const char bootstrap_script[] =
-    "trap \"\" HUP INT TERM; n=$1; z=$2; k=$4; m=$(uname -sm 2>/dev/null); echo LR-HERE $n $m; "
+    "trap \"\" HUP INT PIPE TERM; n=$1; z=$2; k=$4; m=$(uname -sm 2>/dev/null); echo LR-HERE $n "
+    "$m; "
     "case $m in \"Linux $3\"|\"\") ;; *) echo LR-MACHINE $n $m; exit 1;; esac; "
     "read -r q; if test \"$q\" = \"LR-PAYLOAD $n\"; then :; else echo LR-EATEN $n; exit 1; fi; "
     "shift 4; if test $# = 0; then set -- \"$XDG_RUNTIME_DIR\" \"$HOME/.cache\" \"$TMPDIR\" /tmp "
