@@ -32,11 +32,16 @@ static const struct subcommand help_subcommand = {
 };
 
 static const struct subcommand *const subcommands[] = {
-  &run_subcommand,           &shell_subcommand,  &stat_subcommand,    &get_subcommand,
-  &put_subcommand,           &batch_subcommand,  &user_subcommand,    &group_subcommand,
-  &whoami_subcommand,        &env_subcommand,    &ping_subcommand,    &hostname_subcommand,
-  &hops_subcommand,          &doctor_subcommand, &plugins_subcommand, &conformance_subcommand,
-  &new_connector_subcommand, &config_subcommand, &help_subcommand,    NULL,
+  &run_subcommand,      &shell_subcommand,       &stat_subcommand,
+  &get_subcommand,      &put_subcommand,         &list_subcommand,
+  &mkdir_subcommand,    &remove_subcommand,      &move_subcommand,
+  &link_subcommand,     &readlink_subcommand,    &chmod_subcommand,
+  &chown_subcommand,    &mktemp_subcommand,      &df_subcommand,
+  &batch_subcommand,    &user_subcommand,        &group_subcommand,
+  &whoami_subcommand,   &env_subcommand,         &ping_subcommand,
+  &hostname_subcommand, &hops_subcommand,        &doctor_subcommand,
+  &plugins_subcommand,  &conformance_subcommand, &new_connector_subcommand,
+  &config_subcommand,   &help_subcommand,        NULL,
 };
 
 static bool help_wanted;

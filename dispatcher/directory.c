@@ -40,7 +40,7 @@ prepare (struct request *request, struct errand *errand)
 static int
 set_up (const char *path, struct attributes attributes)
 {
-  struct stat info;
+  struct stat info = { .st_mode = 0 };
   int file = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   int errnum = file < 0 || fstat (file, &info) != 0 ? errno : 0;
   if (errnum == 0)

@@ -22,7 +22,8 @@
 
 enum
 {
-  SLICE = 64, /* entries read at a time */
+  SLICE = 64,      /* entries read at a time */
+  ROOM = 16 << 10, /* bytes by which the room for their packets grows */
 };
 
 /* An entry.  Its texts are of the listing's memory.  */
@@ -216,7 +217,7 @@ emit (void *context, const char *data, uint64_t size)
   struct listing *listing = context;
   if (listing->allocated - listing->have < size)
     {
-      size_t room = listing->have + (size_t) size + SLICE * 256;
+      size_t room = listing->have + (size_t) size + ROOM;
       char *grown = realloc (listing->bytes, room);
       if (grown == NULL)
         {

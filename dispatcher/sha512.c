@@ -36,7 +36,11 @@ static const uint64_t constants[ROUNDS] = {
 /* ---- a block ---- */
 
 /* What these functions are inlined into is worth more than the few bytes that it takes.  */
-#define FAST __attribute__ ((__optimize__ ("O2")))
+#ifdef __clang__
+#  define FAST
+#else
+#  define FAST __attribute__ ((__optimize__ ("O2")))
+#endif
 #define INLINE __attribute__ ((__always_inline__)) static inline
 
 INLINE uint64_t
@@ -101,7 +105,7 @@ add_block (uint64_t state[8], const unsigned char *block)
   uint64_t words[WORDS];
   uint64_t a = state[0], b = state[1], c = state[2], d = state[3];
   uint64_t e = state[4], f = state[5], g = state[6], h = state[7];
-  for (int i = 0; i < WORDS; i++)
+  for (size_t i = 0; i < WORDS; i++)
     words[i] = load (block + 8 * i);
   for (int round = 0; round < ROUNDS; round += WORDS)
     {
@@ -197,6 +201,6 @@ sha512_end (struct sha512 *digest, unsigned char result[SHA512_SIZE])
   size_t have = digest->size % SHA512_BLOCK, room = SHA512_BLOCK - LENGTH_SIZE;
   sha512_add (digest, padding, have < room ? room - have : SHA512_BLOCK + room - have);
   sha512_add (digest, length, sizeof length);
-  for (int i = 0; i < 8; i++)
+  for (size_t i = 0; i < 8; i++)
     store (result + 8 * i, digest->state[i]);
 }
