@@ -16,7 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The forms of a connector, by the folders of their templates, and the commands that lead from
+static bool declared_wanted;
+
+static const struct cli_option new_connector_options[] = {
+  { .name = "declared",
+    .help = "Write a declared connector, which is a text file and needs no compiler",
+    .flag = &declared_wanted },
+  { 0 },
+};
+
+/* The two forms of a connector, by the folders of their templates, and the commands that lead from
    there to a passing conformance run.  */
 static const struct form
 {
@@ -27,6 +36,8 @@ static const struct form
                  "  make\n"
                  "  longreach plugins --plugin-dir=. sample\n"
                  "  make check\n" },
+  { "declared", "  cd sample\n"
+                "  longreach conformance --plugin-dir=. sample:test\n" },
 };
 
 /* ---- wording: templates speak of a connector "sample" ---- */
@@ -275,7 +286,7 @@ static int
 new_connector_perform (char **operands, size_t count)
 {
   const char *name = operands[0];
-  const struct form *form = &forms[0];
+  const struct form *form = &forms[declared_wanted];
   (void) count;
   int status = check_schema (name);
   if (status == 0)
@@ -296,6 +307,7 @@ const struct subcommand new_connector_subcommand = {
   .summary = "Write a folder to begin a connector of the schema NAME with",
   .details = "The folder NAME is made here, with a connector that works, and all that it takes to "
              "build, test and install it. What to do next is printed.",
+  .options = new_connector_options,
   .offers = OFFERS_REGISTRY,
   .least = 1,
   .most = 1,

@@ -59,6 +59,8 @@ follow () {
   longreach new-connector "${@:2}" > printed && commands_of printed > commands && sh -ex commands
 }
 
+follow declared --declared jail > "$scratch/declared.log" 2>&1 &
+declared=$!
 follow odd odd-place+1.x > "$scratch/odd.log" 2>&1 &
 odd=$!
 follow compiled jail > "$scratch/compiled.log" 2>&1 &
@@ -73,6 +75,7 @@ finishes () {
   fi
 }
 
+finishes "a declared connector passes conformance in three commands" "$declared" "$scratch/declared.log" 3
 finishes "a connector passes conformance in five commands" "$compiled" "$scratch/compiled.log" 5
 finishes "so does one whose schema is no word of C" "$odd" "$scratch/odd.log" 5
 
@@ -80,7 +83,7 @@ jail=$scratch/compiled/jail
 same "a folder has these files" "Makefile check.sh jail.c jail.so longreach-jail.7 " \
   "$(cd "$jail" && printf '%s ' *)"
 same "no file speaks of the templates" "" \
-  "$(grep -ril sample "$scratch/compiled/jail" "$scratch/odd" || true)"
+  "$(grep -ril sample "$scratch/compiled/jail" "$scratch/declared/jail" "$scratch/odd" || true)"
 same "its manual page is of today" ".Dd $(LC_ALL=C date '+%B %d, %Y')" "$(grep '^\.Dd' "$jail/longreach-jail.7")"
 same "its manual page has no fault" 0 "$(said mandoc -T lint -W warning "$jail/longreach-jail.7")"
 same "an option is explained" "    program=path" \
@@ -157,6 +160,6 @@ same "a place where nothing can be made is said" "longreach: cannot make the fol
 same "a schema that somebody serves is warned of" \
   "longreach: there is a connector of the schema local already, in FILE: whichever is found first is used
 local holds a connector, which works: change it into yours.
-0" "$(said longreach new-connector local | sed 's|in /.*/local.so:|in FILE:|' | sed -n '1,2p; $p')"
+0" "$(said longreach new-connector --declared local | sed 's|in /.*/local.so:|in FILE:|' | sed -n '1,2p; $p')"
 
 exit "$failed"
