@@ -97,6 +97,33 @@ runs "a context leads to the daemon" "uid=0*" "shell?context=far" id
 runs "a host does" "uid=0*" "shell?host=$daemon" id
 export DOCKER_HOST=$daemon
 
+# ---- the same in a few lines of text ----
+
+mkdir "$scratch/connectors"
+cat > "$scratch/connectors/box.connector" << 'END'
+[connector]
+schema = box
+description = a container of Docker, through docker exec
+target = [user@]name
+command = docker exec --interactive [--user {user}] -- {name} {command}
+push = docker cp -- - {name}:{directory}
+explain = No such container => there is no container {name}
+END
+export LONGREACH_PLUGIN_PATH=$scratch/connectors:$LONGREACH_PLUGIN_PATH
+# declared COMMAND...
+declared () {
+  # shellcheck disable=SC2034 # what the functions of containers.sh begin URLs with
+  local engine=box
+  "$@"
+}
+[ "$(wc -l < "$scratch/connectors/box.connector")" -lt 10 ] || not_ok "a connector has few lines"
+declared runs "a declared connector leads there" "uid=0(root)*" shell id
+declared runs "as a user" "uid=1234(anna)*" anna@shell id
+declared runs "and to where there is no shell" "uid=1234(anna)*" anna@bare id
+declared refuses "it has its own words for an end" \
+  "nobody: there is no container nobody; it said: *No such container: nobody" nobody
+conforms declared box:bare || failed=1
+
 lose_things
 
 exit "$failed"
