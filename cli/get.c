@@ -8,6 +8,7 @@
 #include "cli/results.h"
 #include "cli/subcommand.h"
 #include "cli/timeout.h"
+#include "cli/tree.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,6 +20,8 @@ static struct
 {
   uint64_t offset;
   uint64_t length;
+  bool recursive;
+  bool preserve;
 } given = { .length = UINT64_MAX };
 
 static const struct cli_option get_options[] = {
@@ -30,6 +33,14 @@ static const struct cli_option get_options[] = {
     .argument = "BYTES",
     .help = "Fetch at most so many bytes",
     .size = &given.length },
+  { .name = "recursive",
+    .letter = 'r',
+    .help = "Fetch a directory with all that is in it, or anything else as cp -r copies it",
+    .flag = &given.recursive },
+  { .name = "preserve",
+    .letter = 'p',
+    .help = "With -r: give what is copied the owners and set-id bits that it has there",
+    .flag = &given.preserve },
   { 0 },
 };
 
@@ -131,11 +142,24 @@ get_to (const char *url, const char *remote, const struct local_target *target)
 }
 
 static int
+get_tree (char **operands)
+{
+  if (given.offset != 0 || given.length != UINT64_MAX)
+    return report_usage ("get: --offset and --length are for one file, not for -r");
+  return tree_copy (operands[0], false, operands[2], operands[1], given.preserve);
+}
+
+static int
 get_perform (char **operands, size_t count)
 {
   (void) count;
   const char *remote = operands[1];
   const char *local = operands[2];
+  if (given.recursive)
+    return get_tree (operands);
+  if (given.preserve)
+    return report_usage (
+        "get: --preserve is for -r: a file that is replaced keeps its mode anyway");
   if (given.length == 0)
     return report_usage ("get: --length takes a number from 1, not 0");
   if (strcmp (local, "-") == 0)
@@ -154,10 +178,13 @@ get_perform (char **operands, size_t count)
 const struct subcommand get_subcommand = {
   .name = "get",
   .operands = "URL REMOTE LOCAL",
-  .summary = "Fetch a file",
+  .summary = "Fetch a file, or a tree of files",
   .details =
       "LOCAL can be a directory, for a file of the same name in it, or - for standard output. "
-      "A file that is there is replaced whole or not at all, and keeps its mode.",
+      "A file that is there is replaced whole or not at all, and keeps its mode. With -r modes and "
+      "times are the far side's, and REMOTE goes into LOCAL if that is a directory, else it "
+      "becomes "
+      "LOCAL; of a REMOTE that ends with /. only the content goes there.",
   .options = get_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,

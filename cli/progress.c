@@ -43,6 +43,8 @@ static struct
   bool shown;
   int64_t begin, last; /* nanoseconds; LAST: when a line was written, or the transfer began */
   uint64_t done, total;
+  bool tree; /* of files, of which there are: */
+  uint64_t files, total_files;
   uint64_t last_done;
   uint64_t rate; /* bytes in a second; 0: not known yet */
 } state;
@@ -68,6 +70,16 @@ format_time (uint64_t seconds, char *text, size_t size)
               (unsigned) (seconds % 60));
   else
     snprintf (text, size, "%u:%02u", (unsigned) minutes, (unsigned) (seconds % 60));
+}
+
+/* Of a tree: how many files of how many.  */
+static void
+append_files (FILE *stream)
+{
+  if (state.total_files == LR_SIZE_UNKNOWN || state.files > state.total_files)
+    fprintf (stream, "%" PRIu64 " files  ", state.files);
+  else
+    fprintf (stream, "%" PRIu64 " of %" PRIu64 " files  ", state.files, state.total_files);
 }
 
 /* How much of how much.  */
@@ -99,6 +111,8 @@ static void
 append_present (FILE *stream)
 {
   char text[32];
+  if (state.tree)
+    append_files (stream);
   append_part (stream);
   append_rate (stream, state.rate);
   if (state.total == LR_SIZE_UNKNOWN || state.rate == 0 || state.done > state.total)
@@ -113,6 +127,8 @@ append_past (FILE *stream)
 {
   char text[SIZE_TEXT + 32];
   int64_t passed = time_now () - state.begin;
+  if (state.tree)
+    fprintf (stream, "%" PRIu64 " files  ", state.files);
   size_format (state.done, text);
   fputs (text, stream);
   append_rate (stream, passed > 0 ? (uint64_t) ((double) state.done * 1e9 / (double) passed) : 0);
@@ -193,6 +209,29 @@ progress_show (void *data, uint64_t done, uint64_t total)
     return;
   update_rate (now);
   write_figures (append_present);
+}
+
+void
+progress_show_tree (const struct lr_tree_figures *figures)
+{
+  state.tree = true;
+  state.files = figures->files;
+  state.total_files = figures->total_files;
+  progress_show (NULL, figures->bytes, figures->total_bytes);
+}
+
+bool
+progress_is_wanted (void)
+{
+  return state.enabled;
+}
+
+void
+progress_complete_tree (uint64_t files, uint64_t size)
+{
+  state.tree = true;
+  state.files = files;
+  progress_complete (size);
 }
 
 void

@@ -20,8 +20,16 @@ void progress_begin (bool to_terminal);
 /* An lr_progress.  */
 void progress_show (void *data, uint64_t done, uint64_t total);
 
+/* The same of a tree of files.  */
+struct lr_tree_figures;
+void progress_show_tree (const struct lr_tree_figures *figures);
+
+/* Whether it will be shown, should there be the time.  */
+bool progress_is_wanted (void);
+
 /* It has ended, with SIZE bytes: the line stays, if there is one, with its last figures.  */
 void progress_complete (uint64_t size);
+void progress_complete_tree (uint64_t files, uint64_t size);
 
 /* It has failed: the line goes.  */
 void progress_abandon (void);

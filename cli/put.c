@@ -8,6 +8,7 @@
 #include "cli/results.h"
 #include "cli/subcommand.h"
 #include "cli/timeout.h"
+#include "cli/tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static struct
   const char *group;
   bool preserve;
   bool sync;
+  bool recursive;
 } given;
 
 static const struct cli_option put_options[] = {
@@ -38,8 +40,13 @@ static const struct cli_option put_options[] = {
     .text = &given.group },
   { .name = "preserve",
     .letter = 'p',
-    .help = "Keep what is not given of mode, owner and group as the file that is replaced has it",
+    .help = "Keep what is not given of mode, owner and group as the file that is replaced has it; "
+            "with -r: give what is copied the owners and set-id bits that it has here",
     .flag = &given.preserve },
+  { .name = "recursive",
+    .letter = 'r',
+    .help = "Send a directory with all that is in it, or anything else as cp -r copies it",
+    .flag = &given.recursive },
   { .name = "sync", .help = "Wait until it has reached the far side's disk", .flag = &given.sync },
   { 0 },
 };
@@ -135,10 +142,20 @@ put_to (const char *url, const struct sending *sending)
 }
 
 static int
+put_tree (char **operands)
+{
+  if (given.mode != NULL || given.owner != NULL || given.group != NULL || given.sync)
+    return report_usage ("put: --mode, --owner, --group and --sync are for one file, not for -r");
+  return tree_copy (operands[0], true, operands[1], operands[2], given.preserve);
+}
+
+static int
 put_perform (char **operands, size_t count)
 {
   (void) count;
   const char *local = operands[1];
+  if (given.recursive)
+    return put_tree (operands);
   if (strcmp (local, "-") == 0 && ends_with_slash (operands[2]))
     return report_usage ("standard input has no name to put after %s: name the file there",
                          operands[2]);
@@ -158,10 +175,12 @@ put_perform (char **operands, size_t count)
 const struct subcommand put_subcommand = {
   .name = "put",
   .operands = "URL LOCAL REMOTE",
-  .summary = "Send a file",
+  .summary = "Send a file, or a tree of files",
   .details =
       "LOCAL can be - for standard input. If REMOTE ends with a /, the file gets LOCAL's name "
-      "in that directory. A file that is there is replaced whole or not at all.",
+      "in that directory. A file that is there is replaced whole or not at all. With -r modes and "
+      "times are kept, and LOCAL goes into REMOTE if that is a directory, else it becomes REMOTE; "
+      "of a LOCAL that ends with /. only the content goes there.",
   .options = put_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,

@@ -151,3 +151,16 @@ results_file_system (const char *path, const struct lr_file_system_info *info)
   json_add_boolean (object, "read_only", info->read_only != 0);
   return object;
 }
+
+json_t *
+results_tree (const struct lr_tree_result *result)
+{
+  json_t *object = json_new_object ();
+  json_add_text (object, "path", result->path);
+  json_add_size (object, "directories", result->directories);
+  json_add_size (object, "files", result->files);
+  json_add_size (object, "links", result->links);
+  json_add_size (object, "size", result->bytes);
+  json_add_size (object, "problems", result->problems);
+  return object;
+}

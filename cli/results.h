@@ -28,4 +28,7 @@ json_t *results_path (const char *path);
 json_t *results_link (const char *path, const char *target);
 json_t *results_file_system (const char *path, const struct lr_file_system_info *info);
 
+/* A tree that was copied.  */
+json_t *results_tree (const struct lr_tree_result *result);
+
 #endif

@@ -6,6 +6,7 @@
 #include "core/listing.h"
 #include "core/result.h"
 #include "core/transfer.h"
+#include "core/tree.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,6 +92,7 @@ call_free (struct lr_call *call)
     free (call->outputs[i].data);
   loop_clear_timer (&call->timer);
   transfer_free (call->transfer);
+  tree_free (call->tree);
   arena_free (&call->memory);
   lr_free (call->result);
   free (call->error);

@@ -91,6 +91,7 @@ struct lr_call
   bool in_plain_client;            /* one of these: */
   struct session_channel *channel; /* NULL: none, or closed */
   struct transfer *transfer;       /* owned: between it and a descriptor; NULL: there is none */
+  struct tree *tree;               /* owned: between it and the file system; NULL: there is none */
   bool begun;                      /* of a channel: Started or FileInfo has come */
   bool input_ended, content_ended; /* and so has the end of what is sent; of a file that comes */
   struct

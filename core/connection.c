@@ -19,6 +19,7 @@
 #include "core/process.h"
 #include "core/result.h"
 #include "core/transfer.h"
+#include "core/tree.h"
 #include "core/worker.h"
 
 #include <errno.h>
@@ -430,6 +431,8 @@ beyond_wholes (const struct lr_call *call, bool tunnelled)
   const struct lr_run_args *run = call->operation == OPERATION_RUN ? call->args : NULL;
   if (tunnelled && run != NULL && (run->environment != NULL || run->unset != NULL || run->linger))
     return "the plain protocol carries neither environment nor linger";
+  if (call->tree != NULL)
+    return "the plain protocol carries no trees";
   if (call->transfer != NULL && call->transfer->sync)
     return "the file can't be made to reach the disk (sync) this way";
   return NULL;
@@ -457,6 +460,8 @@ start_call (struct lr_call *call)
     return;
   else if (tunnelled && !last_link (connection)->plain)
     {
+      if (call->tree != NULL && !tree_begin (call->tree))
+        return;
       exchange_begin (last_link (connection)->session, call);
       connection_flush_soon (connection);
     }

@@ -10,6 +10,9 @@ enum
   TABLE_MAX = 65536, /* bytes: far more than any version's */
 };
 
+/* The offset of an operation that a connector can only inherit.  */
+#define NO_MEMBER SIZE_MAX
+
 /* An operation's function is any of several types; here it only matters whether it is set.  */
 static const struct
 {
@@ -37,6 +40,8 @@ static const struct
   ROW (OPERATION_SET_ATTRIBUTES, set_attributes),
   ROW (OPERATION_MAKE_TEMPORARY, make_temporary),
   ROW (OPERATION_FILE_SYSTEM, file_system),
+  [OPERATION_PUT_TREE] = { "put_tree", NO_MEMBER },
+  [OPERATION_GET_TREE] = { "get_tree", NO_MEMBER },
 #undef ROW
 };
 
@@ -74,6 +79,8 @@ static bool
 overrides (const struct lr_connector *table, enum operation operation)
 {
   void (*function) (void);
+  if (operations[operation].offset == NO_MEMBER)
+    return false;
   memcpy (&function, (const char *) table + operations[operation].offset, sizeof function);
   return function != NULL;
 }
@@ -98,7 +105,8 @@ choose_providers (struct connector *connector, size_t known_size)
     overrides_any = overrides_any || overrides (table, (enum operation) i);
   for (int i = 0; i < OPERATION_COUNT; i++)
     {
-      bool known = operations[i].offset + sizeof (void (*) (void)) <= known_size;
+      bool known = operations[i].offset < known_size
+                   && operations[i].offset + sizeof (void (*) (void)) <= known_size;
       bool inherits = table->wrap != NULL && (known || !overrides_any);
       if (refuses (table, (enum operation) i))
         connector->providers[i] = PROVIDER_NONE;
@@ -261,6 +269,8 @@ connector_call (const struct connector *connector, enum operation operation, lr_
     case OPERATION_FILE_SYSTEM:
       table->file_system (call, args);
       break;
+    case OPERATION_PUT_TREE:
+    case OPERATION_GET_TREE:
     case OPERATION_COUNT:
       break;
     }

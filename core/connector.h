@@ -30,6 +30,8 @@ enum operation
   OPERATION_SET_ATTRIBUTES,
   OPERATION_MAKE_TEMPORARY,
   OPERATION_FILE_SYSTEM,
+  OPERATION_PUT_TREE, /* this and the next have no member in the table */
+  OPERATION_GET_TREE,
   OPERATION_COUNT,
 };
 

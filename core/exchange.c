@@ -2,6 +2,7 @@
 
 #include "core/connection.h"
 #include "core/transfer.h"
+#include "core/tree.h"
 #include "core/tunnel.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ accepts (void *owner, enum packet_id id)
     {
     case PACKET_STARTED:
     case PACKET_FILE_INFO:
+    case PACKET_TREE_PLACE:
       return !call->begun;
     case PACKET_EXITED:
       return call->begun && !call->exited.known;
@@ -27,6 +29,7 @@ accepts (void *owner, enum packet_id id)
     case PACKET_OK:
       return call->content_ended || kind_of (call)->data == NULL;
     case PACKET_WRITTEN:
+    case PACKET_TREE_DONE:
       return call->input_ended;
     default:
       return true;
@@ -57,6 +60,8 @@ take_packet (void *owner, const struct packet *packet, bool final)
     connection_end_call (call);
   else if (final && call->transfer != NULL)
     transfer_output_ended (call->transfer);
+  else if (final && call->tree != NULL)
+    tree_ended (call->tree);
 }
 
 static void
@@ -108,6 +113,14 @@ transfer_data (void *owner, uint32_t stream, const char *data, size_t size)
 }
 
 static void
+tree_data (void *owner, uint32_t stream, const char *data, size_t size)
+{
+  const struct lr_call *call = owner;
+  (void) stream;
+  tree_output (call->tree, data, size);
+}
+
+static void
 note_end (void *owner, uint32_t stream)
 {
   struct lr_call *call = owner;
@@ -145,6 +158,14 @@ give_read (void *owner, char *scratch, size_t size, const char **data)
   return got;
 }
 
+static long
+give_tree (void *owner, char *scratch, size_t size, const char **data)
+{
+  const struct lr_call *call = owner;
+  (void) scratch;
+  return tree_input (call->tree, size, data);
+}
+
 /* ---- which is which ---- */
 
 static const struct session_kind short_kind = { accepts, take_answer, NULL, NULL, NULL, fail };
@@ -164,6 +185,11 @@ static const struct session_kind download_kind = { accepts,  take_packet, store_
 static const struct session_kind get_kind = { accepts,  take_packet, transfer_data,
                                               note_end, NULL,        fail };
 
+static const struct session_kind put_tree_kind = { accepts,  take_packet, tree_data,
+                                                   note_end, give_tree,   fail };
+static const struct session_kind get_tree_kind = { accepts,  take_packet, tree_data,
+                                                   note_end, NULL,        fail };
+
 static const struct session_kind *
 kind_of (const struct lr_call *call)
 {
@@ -178,6 +204,10 @@ kind_of (const struct lr_call *call)
       return &download_kind;
     case OPERATION_DOWNLOAD:
       return call->transfer != NULL ? &get_kind : &download_kind;
+    case OPERATION_PUT_TREE:
+      return &put_tree_kind;
+    case OPERATION_GET_TREE:
+      return &get_tree_kind;
     default:
       return &short_kind;
     }

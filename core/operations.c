@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/result.h"
 #include "core/transfer.h"
+#include "core/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ union arguments
   struct lr_path_args path;
   struct lr_set_attributes_args set_attributes;
   struct lr_make_temporary_args make_temporary;
+  struct lr_tree_args tree;
 };
 
 /* A text, or a list of them ended by NULL, that arguments point to.  */
@@ -120,6 +122,10 @@ static const struct row
            TEXT (lr_make_temporary_args, directory), TEXT (lr_make_temporary_args, prefix)),
   [LR_OPERATION_FILE_SYSTEM] =
       ROW (OPERATION_FILE_SYSTEM, lr_path_args, 1, NEEDED (lr_path_args, path)),
+  [LR_OPERATION_PUT_TREE] = ROW (OPERATION_PUT_TREE, lr_tree_args, 2, NEEDED (lr_tree_args, here),
+                                 NEEDED (lr_tree_args, there)),
+  [LR_OPERATION_GET_TREE] = ROW (OPERATION_GET_TREE, lr_tree_args, 2, NEEDED (lr_tree_args, here),
+                                 NEEDED (lr_tree_args, there)),
 #undef TEXT
 #undef NEEDED
 #undef LIST
@@ -154,6 +160,9 @@ import (enum lr_operation operation, const void *given, union arguments *args,
     }
   if (operation == LR_OPERATION_RUN && (args->run.command == NULL || args->run.command[0] == NULL))
     return error_set_field (error, "command", "the command is empty");
+  bool tree = operation == LR_OPERATION_PUT_TREE || operation == LR_OPERATION_GET_TREE;
+  if (tree && args->tree.place > LR_TREE_INSIDE)
+    return error_set_field (error, "place", "there is no place %u for a tree", args->tree.place);
   return 0;
 }
 
@@ -266,6 +275,10 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
     case LR_OPERATION_GET:
       call->output_limit = limit_or_default (0);
       return transfer_for_get (call, &args->get);
+    case LR_OPERATION_PUT_TREE:
+      return tree_for_call (call, true);
+    case LR_OPERATION_GET_TREE:
+      return tree_for_call (call, false);
     default:
       return true;
     }
@@ -424,7 +437,10 @@ carry_out (lr_connection *connection, enum lr_operation operation, const void *g
     {
       loop_step (loop, LR_NEVER);
       if (!completion.done)
-        transfer_tell (call->transfer);
+        {
+          transfer_tell (call->transfer);
+          tree_tell (call->tree);
+        }
     }
   loop_settle (loop);
   if (result != NULL)
@@ -445,7 +461,7 @@ lr_submit (lr_connection *connection, const struct lr_request *given, lr_callbac
   error = error_begin (error, &local);
   if (args_import (&request, sizeof request, given, error) != 0)
     return -1;
-  if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_FILE_SYSTEM)
+  if (request.operation < LR_OPERATION_PING || request.operation > LR_OPERATION_GET_TREE)
     return error_set_field (error, "operation", "there is no operation %u", request.operation);
   if (connection_owns_loop (connection))
     return error_set_field (error, "loop", NOBODY_CALLS_BACK);
@@ -691,6 +707,30 @@ lr_file_system (lr_connection *connection, const struct lr_path_args *args,
   int status =
       carry_out (connection, LR_OPERATION_FILE_SYSTEM, args, &answer, error_begin (error, &local));
   *result = answer;
+  return status;
+}
+
+int
+lr_put_tree (lr_connection *connection, const struct lr_tree_args *args,
+             struct lr_tree_result **result, struct lr_error *error)
+{
+  struct lr_error local;
+  void *tree = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_PUT_TREE, args, &tree, error_begin (error, &local));
+  *result = tree;
+  return status;
+}
+
+int
+lr_get_tree (lr_connection *connection, const struct lr_tree_args *args,
+             struct lr_tree_result **result, struct lr_error *error)
+{
+  struct lr_error local;
+  void *tree = NULL;
+  int status =
+      carry_out (connection, LR_OPERATION_GET_TREE, args, &tree, error_begin (error, &local));
+  *result = tree;
   return status;
 }
 

@@ -991,8 +991,8 @@ static bool
 take_answer (struct session *session, struct session_channel *channel, const struct packet *packet,
              char *problem, size_t problem_size)
 {
-  bool final =
-      packet->id != PACKET_STARTED && packet->id != PACKET_EXITED && packet->id != PACKET_FILE_INFO;
+  bool final = packet->id != PACKET_STARTED && packet->id != PACKET_EXITED
+               && packet->id != PACKET_FILE_INFO && packet->id != PACKET_TREE_PLACE;
   const struct packet_field *bad = packet_field_with_nul (packet);
   const struct session_kind *kind = channel->kind;
   void *owner = channel->owner;

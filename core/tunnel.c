@@ -4,6 +4,7 @@
 #include "core/listing.h"
 #include "core/text.h"
 #include "core/transfer.h"
+#include "core/tree.h"
 #include "protocol/frame.h"
 
 #include <errno.h>
@@ -308,6 +309,14 @@ request_file_system (struct lr_call *call, struct packet *packet, void **memory)
   return true;
 }
 
+static bool
+request_tree (struct lr_call *call, struct packet *packet, void **memory)
+{
+  (void) memory;
+  tree_request (call->tree, packet);
+  return true;
+}
+
 /* Asking for a sign of life.  */
 static bool
 request_check_alive (struct lr_call *call, struct packet *packet, void **memory)
@@ -491,6 +500,12 @@ answer_file_system (struct lr_call *call, const struct packet *packet)
   lr_reply_file_system (call, &result);
 }
 
+static void
+answer_tree (struct lr_call *call, const struct packet *packet)
+{
+  tree_answer (call->tree, packet);
+}
+
 struct exchange
 {
   enum packet_id request, answer;
@@ -563,6 +578,16 @@ static const struct exchange exchanges[OPERATION_COUNT] = {
                               request_file_system,
                               answer_file_system,
                               { 0 } },
+  [OPERATION_PUT_TREE] = { PACKET_PUT_TREE,
+                           PACKET_TREE_DONE,
+                           request_tree,
+                           answer_tree,
+                           { PACKET_TREE_PLACE } },
+  [OPERATION_GET_TREE] = { PACKET_GET_TREE,
+                           PACKET_OK,
+                           request_tree,
+                           answer_tree,
+                           { PACKET_TREE_PLACE } },
 };
 
 /* Those that a session has streams for.  */

@@ -30,6 +30,8 @@ static const struct request_kind *const kinds[] = {
   &set_attributes_kind.request,
   &make_temporary_kind.request,
   &file_system_kind.request,
+  &put_tree_kind,
+  &get_tree_kind,
 };
 
 const struct request_kind *

@@ -131,6 +131,8 @@ extern const struct request_kind download_kind;
 extern const struct request_kind spawn_kind;
 extern const struct request_kind write_kind;
 extern const struct request_kind read_kind;
+extern const struct request_kind put_tree_kind;
+extern const struct request_kind get_tree_kind;
 extern const struct request_kind resolve_user_kind;
 extern const struct request_kind resolve_group_kind;
 extern const struct request_kind query_user_kind;

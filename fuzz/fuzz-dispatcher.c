@@ -495,7 +495,7 @@ produce (void *context, char *buffer, size_t size)
 {
   struct work_item *item = context;
   require (item->request != NULL && size <= FRAME_DATA_MAX && (size == 0) == (buffer == NULL));
-  if (item->left == 0 && (item->id == PACKET_READ || item->id == PACKET_LIST) && item->ends)
+  if (item->left == 0 && item->id != PACKET_SPAWN && item->ends)
     {
       outlet_end (&channel_of (item->request)->outlets[1]);
       answer_ok (leave_item (item));
@@ -559,6 +559,12 @@ static void
 handle_list (struct request *request)
 {
   begin_stream (request, request->packet->listing.path.size * 10000);
+}
+
+static void
+handle_get_tree (struct request *request)
+{
+  begin_stream (request, request->packet->get_tree.path.size * 10000);
 }
 
 static void
@@ -679,11 +685,26 @@ ERRAND_KIND (read_link_kind, PACKET_READ_LINK);
 ERRAND_KIND (set_attributes_kind, PACKET_SET_ATTRIBUTES);
 ERRAND_KIND (make_temporary_kind, PACKET_MAKE_TEMPORARY);
 ERRAND_KIND (file_system_kind, PACKET_FILE_SYSTEM);
-const struct request_kind list_kind = { .id = PACKET_LIST,
-                                        .protocols = REQUEST_SESSION,
-                                        .handle = handle_list,
-                                        .abandon = abandon_item,
-                                        .lasts = request_lasts };
+#define WRITE_KIND(name, packet)                                                                   \
+  const struct request_kind name = { .id = packet,                                                 \
+                                     .protocols = REQUEST_SESSION,                                 \
+                                     .handle = handle_write,                                       \
+                                     .abandon = abandon_item,                                      \
+                                     .lasts = request_lasts,                                       \
+                                     .input = take_input,                                          \
+                                     .input_end = end_input }
+#define STREAM_KIND(name, packet, handler)                                                         \
+  const struct request_kind name = { .id = packet,                                                 \
+                                     .protocols = REQUEST_SESSION,                                 \
+                                     .handle = handler,                                            \
+                                     .abandon = abandon_item,                                      \
+                                     .lasts = request_lasts }
+
+WRITE_KIND (write_kind, PACKET_WRITE);
+WRITE_KIND (put_tree_kind, PACKET_PUT_TREE);
+STREAM_KIND (read_kind, PACKET_READ, handle_read);
+STREAM_KIND (list_kind, PACKET_LIST, handle_list);
+STREAM_KIND (get_tree_kind, PACKET_GET_TREE, handle_get_tree);
 const struct request_kind stat_kind = { .id = PACKET_STAT,
                                         .protocols = REQUEST_BOTH,
                                         .handle = handle_stat,
@@ -700,18 +721,6 @@ const struct request_kind spawn_kind = { .id = PACKET_SPAWN,
                                          .cancel = cancel_spawn,
                                          .signal = signal_spawn,
                                          .resize = resize_spawn };
-const struct request_kind write_kind = { .id = PACKET_WRITE,
-                                         .protocols = REQUEST_SESSION,
-                                         .handle = handle_write,
-                                         .abandon = abandon_item,
-                                         .lasts = request_lasts,
-                                         .input = take_input,
-                                         .input_end = end_input };
-const struct request_kind read_kind = { .id = PACKET_READ,
-                                        .protocols = REQUEST_SESSION,
-                                        .handle = handle_read,
-                                        .abandon = abandon_item,
-                                        .lasts = request_lasts };
 
 void
 process_end_all (int64_t when)

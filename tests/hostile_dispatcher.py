@@ -17,8 +17,9 @@ OK, ACK, CHECK_ALIVE, EXIT, OS_ERROR, INVALID_FIELD, PROCESS_ERROR = 0, 1, 2, 3,
 STAT_RESULT, STAT, GROUP_ENTRY, ENVIRON_VAR, GETENV = 9, 10, 19, 21, 22
 HELLO, DATA, EOF, WINDOW, CANCEL, SPAWN, STARTED, EXITED, CLOSED = range(256, 265)
 WRITE, WRITTEN, READ, FILE_INFO = 267, 268, 269, 270
+PUT_TREE, GET_TREE, TREE_PLACE, TREE_DONE = range(290, 294)
 
-REQUESTS = (STAT, GETENV, SPAWN, WRITE, READ)
+REQUESTS = (STAT, GETENV, SPAWN, WRITE, READ, PUT_TREE, GET_TREE)
 WINDOW_INITIAL = 256 << 10
 
 
@@ -315,6 +316,107 @@ IN_ANSWER = {
     "written-twice": lambda far, c: (far.until(c, EOF), far.say(frame(c, WRITTEN, b"\0") * 2)),
     "output-of-a-write": lambda far, c: far.say(data(c, 1, b"x")),
 }
+
+
+# Trees
+
+
+def record(kind, *fields):
+    """Texts and numbers."""
+    body = b"".join(struct.pack(">H", len(field)) + field + b"\0" if isinstance(field, bytes)
+                    else struct.pack(">Q", field) for field in fields)
+    return kind + u32(len(body)) + body
+
+
+def entered(name, mode=0o755):
+    return record(b"D", name, b"", b"", mode, 0)
+
+
+LEFT, ALL = record(b"U"), record(b"Z")
+
+
+def content(size):
+    return b"C" + u32(size) + b"c" * size
+
+
+def tree_file(name, size=4, sent=4, mode=0o644, number=0):
+    return record(b"F", name, b"", b"", mode, 0, size, number) + (content(sent) if sent else b"")
+
+
+def link(name, target):
+    return record(b"L", name, target, b"", b"", 0)
+
+
+def same(name, number):
+    return record(b"S", name, number)
+
+
+def top(*records):
+    return entered(b"") + b"".join(records) + LEFT + ALL
+
+
+DEEP = 5000
+
+TREES = {
+    "name-up": top(tree_file(b"../outside/planted")),
+    "name-dots": top(tree_file(b"..")),
+    "name-dot": top(tree_file(b".")),
+    "name-slash": top(tree_file(b"sub/planted")),
+    "name-absolute": top(tree_file(b"/tmp/planted")),
+    "name-empty": top(tree_file(b"")),
+    "name-long": top(tree_file(b"x" * 256)),
+    "name-nul": top(record(b"F", b"a\0b", b"", b"", 0o644, 0, 0, 0)),
+    "directory-up": top(entered(b".."), tree_file(b"planted"), LEFT),
+    "link-up": top(link(b"..", b"x")),
+    "same-up": top(tree_file(b"one", number=1), same(b"../outside/planted", 1)),
+    "named-top": entered(b"outside") + LEFT + ALL,
+    "two-tops": top()[:-len(ALL)] + tree_file(b"") + ALL,
+    "left-twice": entered(b"") + LEFT + LEFT + ALL,
+    "not-left": entered(b"") + ALL,
+    "no-end": entered(b"") + LEFT,
+    "nothing": ALL,
+    "behind-the-end": top() + ALL,
+    "unknown": top(record(b"B", b"device")),
+    "too-much-content": top(tree_file(b"file", 3, 4)),
+    "too-little-content": top(tree_file(b"file", 5, 4)),
+    "content-of-nothing": top(content(4)),
+    "hole-of-nothing": top(record(b"H", 4)),
+    "abandoned-nothing": top(record(b"A")),
+    "long-hole": top(tree_file(b"file", 4, 0), record(b"H", 5)),
+    "endless-size": top(tree_file(b"file", 1 << 63, 4)),
+    "same-of-nothing": top(same(b"file", 1)),
+    "same-of-itself": top(same(b"file", 0)),
+    "wrong-number": top(tree_file(b"file", number=7)),
+    "endless-depth": entered(b"") + entered(b"d") * DEEP,
+    "huge-record": b"D" + u32(1 << 30),
+    "cut-text": top(b"D" + u32(3) + b"\0\5x"),
+    # What could come from an honest one that changes meanwhile
+    "link-then-directory": top(link(b"way", b"../outside"), entered(b"way"),
+                               tree_file(b"planted"), LEFT),
+    "link-then-file": top(link(b"way", b"../outside/kept"), tree_file(b"way")),
+    "absolute-link-then-directory": top(link(b"way", b"/"), entered(b"way"), LEFT),
+    "file-twice": top(tree_file(b"file"), tree_file(b"file")),
+    "directory-twice": top(entered(b"sub"), LEFT, entered(b"sub"), tree_file(b"planted"), LEFT),
+    "file-then-directory": top(tree_file(b"file"), entered(b"file"), tree_file(b"x"), LEFT),
+    "set-id": top(tree_file(b"file", mode=0o6755), entered(b"sub", 0o7777), LEFT),
+}
+
+
+def give_tree(records):
+    def answer(far, channel):
+        # Pieces of an odd size, so that records are cut anywhere.
+        pieces = [data(channel, 1, records[i:i + 7919]) for i in range(0, len(records), 7919)]
+        far.say(frame(channel, TREE_PLACE, text(b"/x")), *pieces, eof(channel, 1),
+                frame(channel, OK))
+    return answer
+
+
+IN_ANSWER.update({"tree-" + name: give_tree(records) for name, records in TREES.items()})
+IN_ANSWER.update({
+    "tree-without-place": lambda far, c: far.say(data(c, 1, ALL)),
+    "put-tree-tells-a-tree": lambda far, c: far.say(frame(c, TREE_PLACE, text(b"/x")),
+                                                    data(c, 1, top())),
+})
 
 
 def flood(far, channel):

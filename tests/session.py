@@ -49,6 +49,8 @@ REQUESTS = {
                            "group:str? set_atime:bool atime:i64 set_mtime:bool mtime:i64"),
     "MakeTemporary": (279, "directory:str? prefix:str is_directory:bool"),
     "FileSystem": (280, "path:str"),
+    "PutTree": (290, "path:str name:str place:u32 preserve:bool"),
+    "GetTree": (291, "path:str follow_links:bool preserve:bool count:bool"),
 }
 
 ANSWERS = {
@@ -66,10 +68,12 @@ ANSWERS = {
                             "ctime:u64 device:u64 inode:u64 links:u64 blocks:u64 target:str?"),
     281: ("FileSystemInfo", "block_size:u64 size:u64 free:u64 available:u64 files:u64 "
                             "files_free:u64 name_max:u64 read_only:bool"),
+    292: ("TreePlace", "path:str"),
+    293: ("TreeDone", "directories:u64 files:u64 links:u64 bytes:u64"),
 }
 
 FINAL = {"Ok", "Ack", "StatResult", "ResolveResult", "UserEntry", "GroupEntry", "EnvironVar",
-         "Closed", "Written", "FileSystemInfo", "OSError", "InvalidField", "ProcessError"}
+         "Closed", "Written", "FileSystemInfo", "TreeDone", "OSError", "InvalidField", "ProcessError"}
 
 
 # Frames
@@ -134,7 +138,8 @@ class Channel:
         elif answer.name == "Window":
             self.take_credit(**answer.fields)
         else:
-            self.opened = self.opened or answer.name in ("Started", "FileInfo")
+            self.opened = self.opened or answer.name in (
+                "Started", "FileInfo", "TreePlace")
             self.answers.append(answer)
             if answer.name in FINAL:
                 self.final = answer

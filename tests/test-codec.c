@@ -735,6 +735,24 @@ static const struct golden goldens[] = {
                             .files_free = 50,
                             .name_max = 255,
                             .read_only = true } } },
+  { "PutTree",
+    "00000122  0000000000000001 '/'  0000000000000002 'a' ff  00000001  01",
+    { .id = PACKET_PUT_TREE,
+      .put_tree = { .path = TEXT ("/"), .name = TEXT ("a\xff"), .place = 1, .preserve = true } } },
+  { "GetTree",
+    "00000123  0000000000000004 '/srv'  01  00  01",
+    { .id = PACKET_GET_TREE,
+      .get_tree = { .path = TEXT ("/srv"),
+                    .follow_links = true,
+                    .preserve = false,
+                    .count = true } } },
+  { "TreePlace",
+    "00000124  0000000000000002 '/a'",
+    { .id = PACKET_TREE_PLACE, .tree_place = { .path = TEXT ("/a") } } },
+  { "TreeDone",
+    "00000125  0000000000000001  0000000000000002  0000000000000003  0000000100000000",
+    { .id = PACKET_TREE_DONE,
+      .tree_done = { .directories = 1, .files = 2, .links = 3, .bytes = 4294967296 } } },
 };
 
 /* ---- equality ---- */
@@ -1025,7 +1043,8 @@ Test (codec, requests_come_from_the_client_and_answers_from_the_server)
     PACKET_CANCEL,         PACKET_SPAWN,          PACKET_SIGNAL,      PACKET_RESIZE,
     PACKET_WRITE,          PACKET_READ,           PACKET_LIST,        PACKET_MAKE_DIRECTORY,
     PACKET_REMOVE,         PACKET_RENAME,         PACKET_LINK,        PACKET_READ_LINK,
-    PACKET_SET_ATTRIBUTES, PACKET_MAKE_TEMPORARY, PACKET_FILE_SYSTEM
+    PACKET_SET_ATTRIBUTES, PACKET_MAKE_TEMPORARY, PACKET_FILE_SYSTEM, PACKET_PUT_TREE,
+    PACKET_GET_TREE
   };
   static const enum packet_id eithers[] = { PACKET_DATA, PACKET_EOF, PACKET_WINDOW };
   for (size_t i = 0; i < COUNT (ids); i++)

@@ -685,7 +685,7 @@ Test (command, json_is_one_object_of_a_known_shape)
       "\"shadowed_by\":null,\"shadows\":[*],\"problem\":null}*],\"url\":\"local:[name]\","
       "\"options\":[{\"name\":\"dispatcher\",\"type\":\"words\",\"choices\":null,\"repeats\":false,"
       "\"help\":\"*\"},*],\"operations\":{\"run\":\"dispatcher\",*\"getenv\":\"dispatcher\",*"
-      "\"file_system\":\"dispatcher\"}}\n",
+      "\"file_system\":\"dispatcher\",*\"get_tree\":\"dispatcher\"}}\n",
       "longreach", "plugins", "--json", "local");
   JSON (1, "{\"connectors\":[]}\n", "longreach", "plugins", "--json", "nosuch");
 }
@@ -1577,7 +1577,7 @@ Test (command, plugins_explains_a_schema_from_its_table)
              "\nOperations\n"
              "    by the dispatcher: run stat upload download resolve_user resolve_group "
              "query_user query_group getenv list make_directory remove rename link read_link "
-             "set_attributes make_temporary file_system\n",
+             "set_attributes make_temporary file_system put_tree get_tree\n",
              "", "plugins", "ssh");
   copy_plugin ("broken", "local.so");
   chmod ("broken/local.so", 0777);

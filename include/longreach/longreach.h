@@ -881,6 +881,94 @@ struct lr_get_result
 int lr_get (lr_connection *connection, const struct lr_get_args *args,
             struct lr_get_result **result, struct lr_error *error);
 
+/* ---- trees of files ----
+
+   A directory with all that is in it, or a file or link by itself, between this end's file system
+   and the far side's, with modes (without set-id bits), times of modification, symbolic links,
+   files of several names, and holes.  Devices, FIFOs and sockets are left out.  In a directory that
+   is there already files and links are replaced, each whole or not at all, what has no counterpart
+   stays, and no link is followed: not where a directory is to be, nor below the top when reading.
+
+   What can't be read or made is left out, and told; the rest is copied.  Nothing that the far side
+   sends makes, changes or follows anything outside of the tree; what no honest one sends is an
+   error (IO) that says what.  This end's files are read and written in the loop.  Only a connector
+   all of whose operations go through the dispatcher, and in a session, has trees: else
+   UNSUPPORTED.  */
+
+/* Where a tree goes: given a path P, and the last component N of where the tree comes from.  */
+enum lr_tree_place
+{
+  LR_TREE_AT,     /* P itself; its parent has to be there.  A directory that is there is filled */
+  LR_TREE_AS_CP,  /* P/N where P is a directory, else P: as cp -r does.  Where N is none, as of "/"
+                     or "a/.", P */
+  LR_TREE_INSIDE, /* P/N; P has to be a directory */
+};
+
+/* How far it is.  Files include links, and every name of a file that has several.  */
+struct lr_tree_figures
+{
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t files;
+  uint64_t bytes;
+  uint64_t total_files; /* LR_SIZE_UNKNOWN until it has been counted */
+  uint64_t total_bytes;
+};
+
+/* What was left out, or made but not as it should be.  */
+struct lr_tree_problem
+{
+  uint32_t struct_size;
+  int32_t errnum; /* 0: none */
+  lr_flag there;  /* it is the far side's */
+  const char *path;
+  const char *message; /* a sentence, with the path; fit for a terminal */
+};
+
+/* These are callbacks, so the rules for those hold; of a blocking call they run in there, and must
+   not close the connection.  What they are given is borrowed.  */
+typedef void lr_tree_progress (void *data, const struct lr_tree_figures *figures);
+typedef void lr_tree_problem_callback (void *data, const struct lr_tree_problem *problem);
+
+struct lr_tree_args
+{
+  uint32_t size;
+  uint32_t place;    /* enum lr_tree_place */
+  const char *here;  /* a path at this end */
+  const char *there; /* and one at the far side */
+  lr_flag preserve;  /* owners and groups, by name, where that is allowed; and set-id bits, where it
+                        was */
+  lr_flag follow;    /* the tree that is read may be at the end of a link */
+  uint64_t max_files; /* of lr_get_tree: more are an error (IO); 0: any number */
+  uint64_t max_bytes;
+  lr_tree_progress *progress;        /* the tree is counted first, for the totals */
+  lr_tree_problem_callback *problem; /* NULL: they are only counted */
+  void *data;                        /* for both */
+  uint64_t timeout_ms;
+};
+
+struct lr_tree_result
+{
+  uint64_t directories; /* made or filled */
+  uint64_t files;
+  uint64_t links; /* symbolic ones */
+  uint64_t bytes; /* of the files */
+  uint64_t problems;
+  const char *path; /* where the tree went */
+};
+
+/* Copy the tree HERE to THERE at the far side.  That there are problems is no error: see
+   result->problems.
+   Errors: IO, with errno and the field `here`, it can't be read; REMOTE_OS, THERE can't be a place
+   for it; UNSUPPORTED.  */
+int lr_put_tree (lr_connection *connection, const struct lr_tree_args *args,
+                 struct lr_tree_result **result, struct lr_error *error);
+
+/* Copy the tree THERE at the far side to HERE.  Errors: the same, the other way round; IO, what
+   comes is not acceptable, or more than max_files or max_bytes.  */
+int lr_get_tree (lr_connection *connection, const struct lr_tree_args *args,
+                 struct lr_tree_result **result, struct lr_error *error);
+
 /* ---- submitting ---- */
 
 enum lr_operation
@@ -906,6 +994,8 @@ enum lr_operation
   LR_OPERATION_SET_ATTRIBUTES,
   LR_OPERATION_MAKE_TEMPORARY, /* char */
   LR_OPERATION_FILE_SYSTEM,    /* struct lr_path_args, struct lr_file_system_info */
+  LR_OPERATION_PUT_TREE,       /* struct lr_tree_args, struct lr_tree_result */
+  LR_OPERATION_GET_TREE,
 };
 
 struct lr_request
@@ -1119,6 +1209,7 @@ lr_result_sized () noexcept
 #define LR_PATH_ARGS(...) LR_ARGS_ (struct lr_path_args, __VA_ARGS__)
 #define LR_SET_ATTRIBUTES_ARGS(...) LR_ARGS_ (struct lr_set_attributes_args, __VA_ARGS__)
 #define LR_MAKE_TEMPORARY_ARGS(...) LR_ARGS_ (struct lr_make_temporary_args, __VA_ARGS__)
+#define LR_TREE_ARGS(...) LR_ARGS_ (struct lr_tree_args, __VA_ARGS__)
 #define LR_SPAWN_ARGS(...) LR_ARGS_ (struct lr_spawn_args, __VA_ARGS__)
 #define LR_REQUEST(...) LR_ARGS_ (struct lr_request, __VA_ARGS__)
 

@@ -1,0 +1,272 @@
+#!/bin/bash
+# shellcheck disable=SC2317 # functions are called by their names
+# put -r and get -r, over local: what a copy has, where it goes, what is left out, and that nothing
+# is left behind.
+set -eu
+
+srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
+scratch=$(mktemp -d)
+# shellcheck source=tests/report.sh
+. "$srcdir/tests/report.sh"
+chmod 755 "$scratch"
+umask 077 # which must not matter
+
+clean_up () {
+  if [ "$(id -u)" = 0 ]; then
+    umount "$scratch/full" 2> /dev/null || true
+  fi
+  chmod -R u+rwx "$scratch" 2> /dev/null || true
+  rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+cd "$scratch"
+
+trees () {
+  python3 "$srcdir/tests/trees.py" "$@"
+}
+
+# copy put|get [OPTION]... -- SOURCE TARGET: with what it says in $output, $error and $status.
+copy () {
+  local direction=$1
+  local -a options=()
+  shift
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  status=0
+  "$longreach" "$direction" -r "${options[@]}" local: "$2" "$3" > output 2> error || status=$?
+  output=$(cat output)
+  error=$(cat error)
+}
+
+# expect NAME STATUS ERROR: what the last copy has come to; the part of the error before a path of
+# this test's is cut off.
+expect () {
+  local said=${error//"$scratch/"/}
+  if [ "$status" = "$2" ] && [ "$said" = "$3" ]; then
+    ok "$1"
+  else
+    not_ok "$1" "status $status: $said"
+  fi
+}
+
+# same NAME ONE OTHER [owners]
+same () {
+  local name=$1 found
+  shift
+  if found=$(trees compare "$@"); then
+    ok "$name"
+  else
+    not_ok "$name" "$found"
+  fi
+}
+
+nothing_temporary () {
+  local found
+  found=$(find "$scratch" -name '.longreach*' 2> /dev/null)
+  if [ -z "$found" ]; then
+    ok "$1"
+  else
+    not_ok "$1" "$found"
+  fi
+}
+
+# ---- all that a tree can have ----
+
+trees make tree
+copy put -- tree sent
+expect "put -r says nothing" 0 ''
+same "put -r keeps all of it" tree sent
+copy get -- "$scratch/tree" fetched
+expect "get -r says nothing" 0 ''
+same "get -r keeps all of it" tree fetched
+copy put -- tree sent/
+copy get -- "$scratch/sent/tree" fetched
+same "a tree goes into a directory, under its name" tree sent/tree
+same "and so it does when it is fetched" tree fetched/tree
+chmod u+w sent/tree/sub
+rm sent/tree/small sent/tree/sub/*
+echo changed > sent/tree/large
+copy put -- tree sent
+expect "a copy of what is there already" 0 ''
+same "makes it the same again" tree sent/tree
+nothing_temporary "no temporary file is left"
+
+# ---- where it goes ----
+
+mkdir -p a/one
+echo 1 > a/one/file
+ln -s a to-a
+copy put -- a/. b
+same "of a source that ends with /. the content goes there" a b
+copy put -- a/. b
+same "also if the target is there" a b
+copy put -- a/ c
+same "a slash at the end means nothing" a c
+copy put -- to-a d
+if [ "$(readlink d)" = a ]; then ok "a link is copied as one"; else not_ok "a link is copied as one"; fi
+copy put -- to-a/ e
+same "with a slash what it leads to is copied" a e
+copy put -- a/one/file f
+if [ "$(cat f)" = 1 ]; then ok "a file can be copied, too"; else not_ok "a file can be copied, too"; fi
+mkdir g
+copy put -- a/one/file g
+if [ "$(cat g/file)" = 1 ]; then ok "into a directory"; else not_ok "into a directory"; fi
+ln -s g to-g
+copy put -- a to-g
+same "a target can be a link to a directory" a g/a
+copy put -- a nowhere/b
+expect "its parent has to be there" 3 \
+  "longreach: localhost: cannot put a tree at nowhere/b: No such file or directory"
+copy get -- "$scratch/nothing" b
+expect "there has to be something to fetch" 3 \
+  "longreach: localhost: cannot read nothing: No such file or directory"
+copy put -- nothing b
+expect "and to send" 2 "longreach: cannot read nothing: No such file or directory"
+copy put -- a f
+expect "a file is no place for a directory" 3 \
+  "longreach: localhost: cannot put a directory in the place of f: Not a directory"
+mkdir -p h/a
+ln -s "$scratch/g" h/a/one
+copy put -- a h
+expect "nor is a link" 3 \
+  "longreach: localhost: cannot put a directory in the place of h/a/one: Not a directory"
+rm -rf h
+mkdir -p h/file
+copy put -- a/one/file h
+expect "nor is a directory one for a file" 3 "longreach: localhost: cannot replace h/file: Is a directory"
+nothing_temporary "and nothing is left of it"
+
+# ---- what is left out ----
+
+mkfifo a/pipe
+echo 2 > a/two
+for direction in put get; do
+  rm -rf b
+  copy "$direction" -- "$scratch/a" b
+  expected=2
+  host=
+  if [ "$direction" = get ]; then
+    expected=3
+    host='localhost: '
+  fi
+  expect "$direction -r leaves a FIFO out" "$expected" "longreach: ${host}a/pipe: a FIFO is not copied"
+  if [ "$(cat b/two b/one/file)" = $'2\n1' ]; then ok "and copies the rest"; else not_ok "and copies the rest"; fi
+done
+rm a/pipe
+if [ "$(id -u)" != 0 ]; then
+  mkdir a/closed a/locked
+  echo 3 > a/unreadable
+  chmod 000 a/closed a/unreadable
+  rm -rf b
+  copy put -- a b
+  expect "what can't be read is told, and the rest copied" 2 "$(printf '%s\n' \
+    'longreach: cannot open a/closed: Permission denied' \
+    'longreach: cannot open a/unreadable: Permission denied' | sort)"
+  error=$(sort error)
+  chmod 755 a/closed a/unreadable
+  rm -rf a/closed a/locked a/unreadable
+  mkdir -p k/a/one
+  chmod 555 k/a/one
+  copy put -- a k
+  expect "nor what can't be written" 3 \
+    "longreach: localhost: cannot make k/a/one/file: Permission denied"
+fi
+
+# ---- owners ----
+
+if [ "$(id -u)" = 0 ]; then
+  cp -r a owned
+  chown 1234:4321 owned/two
+  chown nobody owned/one/file
+  chmod 4755 owned/one/file
+  chmod 1777 owned
+  ln -s two owned/link
+  chown -h 77 owned/link
+  copy put -p -- owned owned-there
+  same "put -rp keeps owners and set-id bits" owned owned-there owners
+  copy get -p -- "$scratch/owned" owned-here
+  same "get -rp keeps them, too" owned owned-here owners
+  copy put -- owned plain
+  if [ "$(stat -c %u:%a plain/one/file plain)" = $'0:755\n0:777' ]; then
+    ok "without -p they are the user's"
+  else
+    not_ok "without -p they are the user's" "$(stat -c %u:%a plain/one/file plain)"
+  fi
+fi
+
+# ---- a full disk ----
+
+if [ "$(id -u)" = 0 ] && mkdir full && mount -t tmpfs -o size=2m,mode=755 none full; then
+  mkdir big
+  head -c 1M /dev/urandom | tee big/a > big/b
+  head -c 3M /dev/urandom > big/c
+  cp big/a big/d
+  for direction in put get; do
+    copy "$direction" -- "$scratch/big" "$scratch/full"
+    case $status:$error in
+      [23]:*'cannot write '*'/full/big/c: No space left on device'*)
+        ok "$direction -r to a full disk says so" ;;
+      *) not_ok "$direction -r to a full disk says so" "status $status: $error" ;;
+    esac
+    if [ -e full/big/c ]; then not_ok "and leaves no part"; else ok "and leaves no part"; fi
+    rm -rf full/*
+  done
+  nothing_temporary "and no temporary file"
+fi
+
+# ---- an end in the middle ----
+
+mkdir huge
+truncate -s 0 huge/empty
+head -c 1M /dev/urandom > piece
+for _ in {1..200}; do cat piece; done > huge/file
+mkdir -p there/huge
+for direction in put get; do
+  "$longreach" "$direction" -r local: "$scratch/huge" there > output 2> error &
+  pid=$!
+  tries=0
+  while [ -z "$(find there -name '.longreach*' -size +0)" ] && ((tries++ < 500)); do
+    sleep 0.01
+  done
+  kill -TERM "$pid" 2> /dev/null || true
+  status=0
+  wait "$pid" || status=$?
+  for ((tries = 0; tries < 100; tries++)); do
+    [ -n "$(find there -name '.longreach*')" ] || break
+    sleep 0.05
+  done
+  if [ "$status" = 143 ]; then
+    ok "a signal ends $direction -r"
+  else
+    not_ok "a signal ends $direction -r" "status $status"
+  fi
+  nothing_temporary "and nothing temporary is left"
+  if [ -e there/huge/file ]; then not_ok "nor a part of a file"; else ok "nor a part of a file"; fi
+done
+rm -rf huge there
+
+# ---- the command ----
+
+copy put --json -- a json
+if [ "$output" = '{"path":"json","directories":2,"files":2,"links":0,"size":4,"problems":0}' ]; then
+  ok "--json tells what was copied"
+else
+  not_ok "--json tells what was copied" "$output"
+fi
+trees many many 300
+copy put --progress -- many m
+case $error in
+  "300 files  "*" in 0:0"*) ok "the progress counts files" ;;
+  *) not_ok "the progress counts files" "$error" ;;
+esac
+same "many files" many m
+copy get --offset=1 -- a b
+expect "--offset is for one file" 2 "longreach: get: --offset and --length are for one file, not for -r"
+copy put --mode=600 -- a b
+expect "and so is --mode" 2 \
+  "longreach: put: --mode, --owner, --group and --sync are for one file, not for -r"
+
+exit "$failed"
