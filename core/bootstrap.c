@@ -225,6 +225,12 @@ bootstrap_is_pushing (const struct bootstrap *bootstrap)
 }
 
 bool
+bootstrap_has_begun (const struct bootstrap *bootstrap)
+{
+  return bootstrap->here;
+}
+
+bool
 bootstrap_has_pushed (const struct bootstrap *bootstrap)
 {
   return bootstrap->attempt == ATTEMPT_PUSH && bootstrap->sent == bootstrap->payload.size;
@@ -286,6 +292,16 @@ prepare_script (struct bootstrap *bootstrap, struct lr_error *error)
   return -1;
 }
 
+/* Whether HOP leads to this system, so that the dispatcher that is installed here can be run; what
+   lies in somebody's private directory can't be by another user.  */
+static bool
+is_same_system (const lr_hop *hop, bool on_this_system)
+{
+  uint32_t flags = hop->connector->flags;
+  return on_this_system && (flags & LR_SAME_SYSTEM) != 0
+         && ((flags & LR_OTHER_USER) == 0 || payload_is_for_everybody ());
+}
+
 struct bootstrap *
 bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct lr_error *error)
 {
@@ -297,9 +313,11 @@ bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct
       return NULL;
     }
   bootstrap->hop = hop;
-  bootstrap->same_system = on_this_system && (hop->connector->flags & LR_SAME_SYSTEM) != 0;
-  bootstrap->waits = (hop->connector->flags & LR_WAITS) != 0 ? !is_set (hop, "bootstrap", "push")
-                                                             : is_set (hop, "bootstrap", "wait");
+  bootstrap->same_system = is_same_system (hop, on_this_system);
+  bootstrap->waits =
+      hop->connector->prompt != NULL
+      || ((hop->connector->flags & LR_WAITS) != 0 ? !is_set (hop, "bootstrap", "push")
+                                                  : is_set (hop, "bootstrap", "wait"));
   if (is_installed (bootstrap) ? check_installed (hop, error) == 0
                                : prepare_script (bootstrap, error) == 0)
     return bootstrap;

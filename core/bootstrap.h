@@ -45,6 +45,9 @@ void bootstrap_sent (struct bootstrap *bootstrap, size_t size);
 /* Whether the command only has to end, after its input has: no dispatcher will come of it.  */
 bool bootstrap_is_pushing (const struct bootstrap *bootstrap);
 
+/* Whether the far side has said that it reads: no program on the way does any more.  */
+bool bootstrap_has_begun (const struct bootstrap *bootstrap);
+
 /* Whether that has all of its input, so that it can only be waited for.  */
 bool bootstrap_has_pushed (const struct bootstrap *bootstrap);
 

@@ -5,6 +5,7 @@
 #include "core/destination.h"
 #include "core/error.h"
 #include "core/link.h"
+#include "core/questions.h"
 #include "core/result.h"
 
 #include <stdlib.h>
@@ -126,8 +127,10 @@ lr_explain (lr_registry *registry, const struct lr_open_args *given, struct lr_h
     status = destination_check (&destination, error);
   if (status == 0)
     {
-      struct lr_hop *first = &destination.target.hops[0];
-      first->may_ask = args.prompt != NULL && (first->connector->flags & LR_ASKS) != 0;
+      struct lr_hop *first = destination.target.hops, *hop = first;
+      do /* there is one, at least */
+        hop->may_ask = args.prompt != NULL && questions_ways (hop, hop == first) != 0;
+      while (++hop < first + destination.target.count);
       status = tell_destination (&account, &destination, error);
     }
   destination_free (&destination);

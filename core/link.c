@@ -21,9 +21,9 @@ enum
   TERMINATE_WAIT = 1000, /* milliseconds between SIGTERM and SIGKILL, when it has had those */
   REASON_WAIT = 200,     /* milliseconds: what a far side that does wrong may still say on stderr */
   END_WAIT = 1000,       /* milliseconds: for the status of one that has closed its output */
+  SILENCE = 100,         /* milliseconds: what looks like a question may be half a line */
   CLEAN_WAIT = 10000,    /* milliseconds: to remove a file */
   LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
-  NONCE_SIZE = 16,       /* hexadecimal digits */
 };
 
 static int start_attempt (struct link *link, struct lr_error *error);
@@ -54,6 +54,8 @@ quote_tail (const char *text, size_t length, char *buffer, size_t size)
   char line[QUOTE_SIZE];
   while (length > 0 && (is_blank (text[length - 1]) || text[length - 1] == '.'))
     length--;
+  for (; length > 0 && is_blank (text[0]); length--)
+    text++;
   if (length > sizeof line)
     {
       text += length - sizeof line;
@@ -159,8 +161,11 @@ forget_bootstrap (struct link *link)
 static void
 stop_asking (struct link *link)
 {
+  loop_clear_timer (&link->silence);
   prompter_free (link->prompter);
   link->prompter = NULL;
+  questions_free (link->questions);
+  link->questions = NULL;
 }
 
 void
@@ -207,8 +212,8 @@ link_break (struct link *link, const char *problem)
   if (link->phase >= LINK_ENDING)
     return;
   link->phase = LINK_ENDING;
-  stop_asking (link);
   link->problem = problem == NULL ? NULL : strdup (problem);
+  stop_asking (link); /* PROBLEM may be among what that frees */
   loop_clear_timer (&link->alive);
   if (problem == NULL)
     {
@@ -223,6 +228,14 @@ link_break (struct link *link, const char *problem)
   transport_end (&link->transport, 0, link->reached ? END_GRACE : TERMINATE_WAIT);
 }
 
+/* The same, where all that the far side may still say is how it was ended.  */
+static void
+break_silently (struct link *link, const char *problem)
+{
+  link->transport.unheard = true;
+  link_break (link, problem);
+}
+
 void
 link_is_late (struct link *link, uint64_t milliseconds)
 {
@@ -232,7 +245,7 @@ link_is_late (struct link *link, uint64_t milliseconds)
             (unsigned long long) milliseconds, progress == NULL ? "" : ": ",
             progress == NULL ? "" : progress);
   link->late = true;
-  link_break (link, problem);
+  break_silently (link, problem);
 }
 
 static void
@@ -240,7 +253,7 @@ break_protocol (struct link *link, const char *problem)
 {
   char text[512];
   snprintf (text, sizeof text, "the dispatcher does not keep the protocol: %s", problem);
-  link_break (link, text);
+  break_silently (link, text);
 }
 
 static void
@@ -273,6 +286,13 @@ transport_is_lost (void *context, const struct lr_error *error)
 
 /* ---- moving bytes ---- */
 
+/* An answer that the program on the way waits for; 0: none.  */
+static size_t
+answer_output (const struct link *link, const char **data)
+{
+  return link->questions == NULL ? 0 : questions_input (link->questions, data);
+}
+
 /* What has to be sent before there is a dispatcher; 0: nothing.  */
 static size_t
 bootstrap_output (const struct link *link, const char **data)
@@ -284,7 +304,9 @@ static int
 output (struct link *link, struct iovec *pieces)
 {
   const char *data;
-  size_t size = bootstrap_output (link, &data);
+  size_t size = answer_output (link, &data);
+  if (size == 0)
+    size = bootstrap_output (link, &data);
   if (size > 0)
     {
       pieces[0] = (struct iovec){ (char *) data, size };
@@ -306,7 +328,9 @@ sent (struct link *link, size_t size)
 {
   int64_t now = loop_roughly_now ();
   const char *data;
-  if (bootstrap_output (link, &data) > 0)
+  if (answer_output (link, &data) > 0)
+    questions_sent (link->questions, size);
+  else if (bootstrap_output (link, &data) > 0)
     bootstrap_sent (link->bootstrap, size);
   else if (link->session != NULL)
     session_sent (link->session, size, now - link->sent_at);
@@ -335,6 +359,7 @@ static void
 send_some (struct link *link)
 {
   struct iovec pieces[PIECES_MAX];
+  const char *data;
   int count = 0;
   ssize_t wrote = 1;
   if (!transport_has_input (&link->transport))
@@ -344,7 +369,8 @@ send_some (struct link *link)
       count = output (link, pieces);
       if (count == 0)
         break;
-      wrote = transport_write (&link->transport, pieces, count);
+      wrote = answer_output (link, &data) > 0 ? transport_answer (&link->transport, pieces)
+                                              : transport_write (&link->transport, pieces, count);
       if (wrote > 0)
         sent (link, (size_t) wrote);
       else if (wrote < 0)
@@ -427,8 +453,79 @@ go_on_sending (void *context)
   flush (context);
 }
 
-static const struct transport_hooks transport_hooks = { receive, output_has_ended, go_on_sending,
-                                                        transport_is_over, transport_is_lost };
+/* ---- questions on the program's own streams ---- */
+
+static void
+take_answer (void *context, const char *answer)
+{
+  struct link *link = context;
+  if (answer == NULL)
+    break_silently (link, "nobody has answered what was asked on the way there");
+  else if (link->questions != NULL)
+    {
+      questions_answer (link->questions, answer);
+      link_flush_soon (link);
+    }
+}
+
+static void
+ask (struct link *link)
+{
+  const char *text = questions_text (link->questions);
+  if (link->prompter == NULL)
+    link_break (link, text);
+  else if (!prompter_ask (link->prompter, text, take_answer, link))
+    link_break (link, "there is no memory to ask what is asked on the way there");
+}
+
+/* Whether it can be a program on the way that says something.  Once the far side reads, it is none
+   any more.  */
+static bool
+is_on_the_way (const struct link *link)
+{
+  return link->questions != NULL && link->phase == LINK_OPENING && !link->attempt_over
+         && !bootstrap_has_begun (link->bootstrap);
+}
+
+static void
+take_question (void *context)
+{
+  struct link *link = context;
+  if (!is_on_the_way (link))
+    return;
+  transport_forget_tail (&link->transport);
+  switch (questions_take (link->questions))
+    {
+    case QUESTION_NONE:
+      break;
+    case QUESTION_OPEN:
+      ask (link);
+      break;
+    case QUESTION_ANSWERED:
+      link_flush_soon (link);
+      break;
+    case QUESTION_AGAIN:
+      break_silently (link, "the password was wrong: it was asked for again");
+      break;
+    }
+}
+
+static void
+hear (void *context, const char *data, size_t size)
+{
+  struct link *link = context;
+  if (!is_on_the_way (link))
+    return;
+  note_life (link);
+  if (questions_hear (link->questions, data, size))
+    loop_set_timer (link->settings.loop, &link->silence, loop_later (SILENCE), take_question, link);
+  else
+    loop_clear_timer (&link->silence);
+}
+
+static const struct transport_hooks transport_hooks = {
+  receive, output_has_ended, go_on_sending, transport_is_over, transport_is_lost, hear,
+};
 
 /* ---- signs of life ---- */
 
@@ -491,6 +588,12 @@ flush_outer (void *context)
   link_flush_soon (context);
 }
 
+static bool
+asks_at_terminal (const struct link *link)
+{
+  return (link->settings.hop->connector->flags & LR_AT_TERMINAL) != 0;
+}
+
 /* Here, or through the link before.  */
 static int
 start_command (struct link *link, struct transport *transport, const lr_command *command,
@@ -501,7 +604,8 @@ start_command (struct link *link, struct transport *transport, const lr_command 
   log_command (link, command);
   if (outer == NULL)
     return transport_start (transport, link->settings.loop, link->host, command->words, environment,
-                            hooks, link, error);
+                            link->settings.hop->may_ask && asks_at_terminal (link), hooks, link,
+                            error);
   const struct relay_way way = { outer->session, flush_outer, outer };
   return relay_start (transport, link->settings.loop, &way, command->words, hooks, link, error);
 }
@@ -538,8 +642,9 @@ cleaner_is_lost (void *context, const struct lr_error *error)
   cleaner_has_ended (context);
 }
 
-static const struct transport_hooks cleaner_hooks = { drop_output, nothing_happens, nothing_happens,
-                                                      cleaner_has_ended, cleaner_is_lost };
+static const struct transport_hooks cleaner_hooks = {
+  drop_output, nothing_happens, nothing_happens, cleaner_has_ended, cleaner_is_lost, NULL,
+};
 
 /* What was pushed is there, and does not remove itself: another dispatcher removes it, as the user
    who has put it there.  */
@@ -620,12 +725,12 @@ static const struct session_hooks logging_hooks = { session_has_opened, log_fram
 
 /* Something that nobody else says by chance.  */
 static void
-make_nonce (char nonce[NONCE_SIZE + 1])
+make_nonce (char nonce[LINK_NONCE_SIZE + 1])
 {
   uint64_t number = 0;
   if (getrandom (&number, sizeof number, 0) != (ssize_t) sizeof number)
     number = (uint64_t) loop_now () << 20 ^ (uint64_t) getpid ();
-  snprintf (nonce, NONCE_SIZE + 1, "%016llx", (unsigned long long) number);
+  snprintf (nonce, LINK_NONCE_SIZE + 1, "%016llx", (unsigned long long) number);
 }
 
 /* Let the application be asked what the hop's program asks, if both can.  */
@@ -633,8 +738,10 @@ static int
 begin_asking (struct link *link, struct lr_error *error)
 {
   struct lr_hop *hop = link->settings.hop;
-  hop->may_ask = link->settings.prompt != NULL && link->settings.outer == NULL
-                 && (hop->connector->flags & LR_ASKS) != 0;
+  unsigned ways = questions_ways (hop, link->settings.outer == NULL);
+  hop->may_ask = link->settings.prompt != NULL && ways != 0;
+  if ((ways & ASKS_ITSELF) != 0 && (link->questions = questions_new (hop)) == NULL)
+    return error_no_memory (error);
   if (!hop->may_ask)
     return 0;
   const struct prompter_settings settings = {
@@ -643,6 +750,7 @@ begin_asking (struct link *link, struct lr_error *error)
     .host = link->host,
     .hop = link->settings.index,
     .inside = link->settings.prompt_inside,
+    .listens = (ways & ASKS_THROUGH_HELPER) != 0,
     .changed = link->settings.asking,
     .context = link->settings.context,
   };
@@ -655,6 +763,8 @@ start_attempt (struct link *link, struct lr_error *error)
 {
   lr_command command = { NULL, 0, 0, NULL, 0 };
   int status = bootstrap_command (link->bootstrap, &command, error);
+  if (link->questions != NULL)
+    questions_begin_attempt (link->questions);
   if (status == 0)
     status = start_command (link, &link->transport, &command, &transport_hooks, error);
   command_free (&command);
@@ -699,7 +809,6 @@ attempt_has_ended (struct link *link)
 int
 link_init (struct link *link, const struct link_settings *settings, struct lr_error *error)
 {
-  char nonce[NONCE_SIZE + 1];
   bool logs = settings->log->function != NULL;
   const char *protocol = lr_hop_option (settings->hop, "protocol");
   memset (link, 0, sizeof *link);
@@ -707,12 +816,13 @@ link_init (struct link *link, const struct link_settings *settings, struct lr_er
   link->transport_ended = true;
   link->plain = protocol != NULL && strcmp (protocol, "plain") == 0;
   link->host = destination_hop_host (settings->hop);
-  make_nonce (nonce);
+  make_nonce (link->nonce);
+  settings->hop->nonce = link->nonce;
   if (link->plain)
     plain_client_init (&link->client, logs ? log_packet : NULL, plain_has_answered, link);
   else
     link->session =
-        session_new (nonce, settings->lease, logs ? &logging_hooks : &quiet_hooks, link);
+        session_new (link->nonce, settings->lease, logs ? &logging_hooks : &quiet_hooks, link);
   if (link->host == NULL || (!link->plain && link->session == NULL))
     return error_no_memory (error);
   if (link->session != NULL)
@@ -725,8 +835,8 @@ link_open (struct link *link, struct lr_error *error)
 {
   const struct link_settings *settings = &link->settings;
   link->opened_at = loop_now ();
-  const char *nonce = link->plain ? NULL : session_nonce (link->session);
-  link->bootstrap = bootstrap_new (settings->hop, nonce, settings->on_this_system, error);
+  link->bootstrap = bootstrap_new (settings->hop, link->plain ? NULL : link->nonce,
+                                   settings->on_this_system, error);
   if (link->bootstrap == NULL || begin_asking (link, error) != 0)
     return -1;
   return start_attempt (link, error);

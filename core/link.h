@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "core/plain_client.h"
 #include "core/prompt.h"
+#include "core/questions.h"
 #include "core/session.h"
 #include "core/transport.h"
 #include "core/url.h"
@@ -65,10 +66,16 @@ struct link_settings
   void *context;
 };
 
+enum
+{
+  LINK_NONCE_SIZE = 16, /* hexadecimal digits */
+};
+
 struct link
 {
   struct link_settings settings;
   char *host; /* owned */
+  char nonce[LINK_NONCE_SIZE + 1];
   enum link_phase phase;
 
   bool plain;        /* its protocol */
@@ -81,6 +88,8 @@ struct link
   bool closing;                /* nobody wants to know why any more */
   struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
   struct prompter *prompter;   /* owned; NULL: questions can't be asked, or no more */
+  struct questions *questions; /* owned; NULL: the program asks none on its streams, or no more */
+  struct loop_timer silence;   /* behind what may be a question, until it is taken for one */
   struct transport transport, cleaner;
   struct session *session;    /* owned; NULL: it is plain */
   struct plain_client client; /* or this */

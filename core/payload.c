@@ -64,6 +64,22 @@ payload_is_trusted (const char *machine, char *problem, size_t size)
   return trusted;
 }
 
+bool
+payload_is_for_everybody (void)
+{
+  struct stat info;
+  char *path = path_of (NULL), *real = path == NULL ? NULL : realpath (path, NULL);
+  bool fine = real != NULL && stat (real, &info) == 0 && (info.st_mode & 05) == 05;
+  for (char *slash; fine && (slash = strrchr (real, '/')) != NULL && slash != real;)
+    {
+      *slash = '\0';
+      fine = stat (real, &info) == 0 && (info.st_mode & 01) != 0;
+    }
+  free (path);
+  free (real);
+  return fine;
+}
+
 static int
 is_for_linux (const struct dirent *entry)
 {

@@ -39,4 +39,7 @@ void payload_free (struct payload *payload);
    that runs here.  True: it is.  */
 bool payload_is_trusted (const char *machine, char *problem, size_t size);
 
+/* Whether every user can run the one that runs here.  */
+bool payload_is_for_everybody (void);
+
 #endif

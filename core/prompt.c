@@ -1,6 +1,6 @@
 /* A question is in one of three states: it is being received; its callback is queued; the
    application has it, and owns it until it is answered.  Its descriptor is watched all that time,
-   because the program that asks may go.  */
+   because the program that asks may go; one that was asked by prompter_ask has none.  */
 
 #include "core/prompt.h"
 
@@ -37,7 +37,9 @@ struct lr_prompt
 {
   struct prompter *prompter; /* borrowed; NULL: gone, and nobody waits for the answer */
   struct lr_prompt *next;
-  struct loop_watch watch; /* the asking program; not watched: gone */
+  struct loop_watch watch;     /* the asking program; not watched: gone, or ANSWERED waits */
+  prompter_answered *answered; /* NULL: a program waits */
+  void *context;               /* for that */
   struct loop_call call;
   bool told; /* it is the application's */
   bool secret;
@@ -81,12 +83,18 @@ free_prompt (struct lr_prompt *prompt)
   free (prompt);
 }
 
+static bool
+is_awaited (const struct lr_prompt *prompt)
+{
+  return prompt->watch.loop != NULL || prompt->answered != NULL;
+}
+
 static void
 tell_change (struct prompter *prompter)
 {
   bool asking = false;
   for (const struct lr_prompt *prompt = prompter->prompts; prompt != NULL; prompt = prompt->next)
-    asking = asking || (prompt->text != NULL && prompt->watch.loop != NULL);
+    asking = asking || (prompt->text != NULL && is_awaited (prompt));
   if (asking == prompter->asking)
     return;
   prompter->asking = asking;
@@ -227,6 +235,8 @@ void
 lr_prompt_answer (lr_prompt *prompt, const char *answer)
 {
   struct prompter *prompter = prompt->prompter;
+  prompter_answered *answered = prompter == NULL ? NULL : prompt->answered;
+  void *context = prompt->context;
   bool refused =
       answer == NULL || strlen (answer) > PROMPT_ANSWER_MAX || strpbrk (answer, "\r\n") != NULL;
   if (!refused && prompt->watch.loop != NULL)
@@ -241,11 +251,14 @@ lr_prompt_answer (lr_prompt *prompt, const char *answer)
   if (prompter != NULL)
     {
       unlist (prompter, prompt);
-      if (refused)
+      if (refused && answered == NULL)
         note_refusal (prompter, prompt);
       tell_change (prompter);
     }
   free_prompt (prompt);
+  /* Last, for the prompter may be gone after this.  */
+  if (answered != NULL)
+    answered (context, refused ? NULL : answer);
 }
 
 /* ---- who asks ---- */
@@ -258,25 +271,64 @@ is_this_user (int fd)
   return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid ();
 }
 
-static bool
-add_prompt (struct prompter *prompter, int fd)
+static struct lr_prompt *
+new_prompt (struct prompter *prompter)
 {
   struct lr_prompt *prompt = calloc (1, sizeof *prompt);
   if (prompt == NULL)
-    return false;
+    return NULL;
+  prompt->watch.fd = -1;
   prompt->prompter = prompter;
   prompt->hop = prompter->settings.hop;
   prompt->host = strdup (prompter->host);
-  if (prompt->host == NULL
-      || loop_watch (prompter->loop, &prompt->watch, fd, prompt_ready, prompt) != 0)
+  if (prompt->host != NULL)
+    return prompt;
+  free (prompt);
+  return NULL;
+}
+
+static void
+list_prompt (struct lr_prompt *prompt)
+{
+  struct prompter *prompter = prompt->prompter;
+  prompt->next = prompter->prompts;
+  prompter->prompts = prompt;
+  prompter->count++;
+}
+
+static bool
+add_prompt (struct prompter *prompter, int fd)
+{
+  struct lr_prompt *prompt = new_prompt (prompter);
+  if (prompt == NULL)
+    return false;
+  if (loop_watch (prompter->loop, &prompt->watch, fd, prompt_ready, prompt) != 0)
     {
       free_prompt (prompt);
       return false;
     }
   loop_set_events (&prompt->watch, EPOLLIN);
-  prompt->next = prompter->prompts;
-  prompter->prompts = prompt;
-  prompter->count++;
+  list_prompt (prompt);
+  return true;
+}
+
+bool
+prompter_ask (struct prompter *prompter, const char *text, prompter_answered *answered,
+              void *context)
+{
+  struct lr_prompt *prompt = new_prompt (prompter);
+  if (prompt == NULL || (prompt->text = strdup (text)) == NULL)
+    {
+      if (prompt != NULL)
+        free_prompt (prompt);
+      return false;
+    }
+  prompt->secret = true;
+  prompt->answered = answered;
+  prompt->context = context;
+  list_prompt (prompt);
+  ask_application (prompt);
+  tell_change (prompter);
   return true;
 }
 
@@ -377,13 +429,13 @@ prompter_new (lr_loop *loop, const struct prompter_settings *settings, struct lr
   prompter->loop = loop;
   prompter->settings = *settings;
   prompter->host = strdup (settings->host);
-  int errnum = make_name (name);
-  if (errnum == 0)
+  int errnum = settings->listens ? make_name (name) : 0;
+  if (settings->listens && errnum == 0)
     errnum = listen_at (prompter, name);
   if (errnum != 0)
     error_set_errno (error, LR_ERROR_IO, errnum, "%s: cannot make a socket for questions: %s",
                      settings->host, strerror (errnum));
-  else if (prompter->host == NULL || !make_variables (prompter, name))
+  else if (prompter->host == NULL || (settings->listens && !make_variables (prompter, name)))
     error_no_memory (error);
   else
     return prompter;
@@ -394,7 +446,7 @@ prompter_new (lr_loop *loop, const struct prompter_settings *settings, struct lr
 char *const *
 prompter_environment (const struct prompter *prompter)
 {
-  return prompter->variables;
+  return prompter->settings.listens ? prompter->variables : NULL;
 }
 
 void

@@ -1,10 +1,10 @@
-/* Questions: what a hop's program asks through $SSH_ASKPASS or $SUDO_ASKPASS, and the application's
-   answers.
+/* Questions: what a hop's program asks, and the application's answers.
 
-   The program that these name, longreach-askpass, comes back with the question over a socket of
-   ours that only this user's processes reach.  The socket keeps the bounds of packets: there is one
-   each way, the question (enum prompt_kind and the text) and the answer's line.  A refusal is the
-   end without an answer.  */
+   Either it is asked on the program's own streams (questions.h), or through $SSH_ASKPASS and
+   $SUDO_ASKPASS.  The program that these name, longreach-askpass, comes back with the question over
+   a socket of ours that only this user's processes reach.  The socket keeps the bounds of packets:
+   there is one each way, the question (enum prompt_kind and the text) and the answer's line.  A
+   refusal is the end without an answer.  */
 
 #ifndef CORE_PROMPT_H
 #define CORE_PROMPT_H
@@ -37,20 +37,28 @@ struct prompter_settings
   void *data;
   const char *host; /* copied */
   int hop;
-  bool inside; /* of a function that waits: the callback is called in a step, not as a notice */
+  bool inside;  /* of a function that waits: the callback is called in a step, not as a notice */
+  bool listens; /* programs come with questions */
 
   /* A first question is open, or none is any more.  */
   void (*changed) (void *context, bool asking);
   void *context;
 };
 
-/* Listen for questions.  NULL and *ERROR: IO, NO_MEMORY.  */
+/* Take questions.  NULL and *ERROR: IO, NO_MEMORY.  */
 struct prompter *prompter_new (lr_loop *loop, const struct prompter_settings *settings,
                                struct lr_error *error);
 
 /* What the program needs in its environment, "NAME=VALUE", ended by NULL; it lives as long as
-   PROMPTER.  */
+   PROMPTER.  NULL: nothing.  */
 char *const *prompter_environment (const struct prompter *prompter);
+
+/* Ask for the secret TEXT.  ANSWERED is called once, unless PROMPTER is freed before; ANSWER is
+   NULL where it was refused, else free of newlines and within PROMPT_ANSWER_MAX.  False: no memory.
+ */
+typedef void prompter_answered (void *context, const char *answer);
+bool prompter_ask (struct prompter *prompter, const char *text, prompter_answered *answered,
+                   void *context);
 
 /* No more questions; those that are open are forgotten when they are answered.  */
 void prompter_free (struct prompter *prompter);

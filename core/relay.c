@@ -56,7 +56,7 @@ note_failure (struct transport *transport, const struct packet *packet)
   const char *what = error.message + strspn (error.message, ": ");
   transport->status_known = true;
   transport->status = error.errnum == 2 /* ENOENT */ ? 127 : 126;
-  transport_keep_tail (transport, what, strlen (what));
+  transport_hear (transport, what, strlen (what));
 }
 
 static void
@@ -86,7 +86,7 @@ take_data (void *owner, uint32_t stream, const char *data, size_t size)
   session_consume (relay->channel, stream, size);
   relay->way.flush (relay->way.context);
   if (stream != FRAME_STREAM_OUTPUT)
-    transport_keep_tail (transport, data, size);
+    transport_hear (transport, data, size);
   else if (!transport->ending)
     transport->hooks->received (transport->context, data, size);
 }
@@ -147,6 +147,7 @@ relay_start (struct transport *transport, lr_loop *loop, const struct relay_way 
   transport->hooks = hooks;
   transport->context = context;
   transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
+  transport->terminal.fd = transport->terminal_end = -1;
   struct relay *relay = calloc (1, sizeof *relay);
   if (relay == NULL || !tunnel_spawn (&args, &packet, &memory))
     {

@@ -39,6 +39,7 @@ enum
   WINDOW_MAX = 4 << 20,  /* bytes that one stream's window grows to, and all of them together */
   CREDIT_PARTS = 8,      /* of a window: each is given back as soon as it is consumed */
   DATA_MIN = 4 << 10,    /* bytes of a Data on a slow link */
+  SECRET_MAX = 2 << 10,  /* bytes of a Data that may hold a secret, and so are wiped */
   TOO_SLOW = 50,         /* milliseconds that one Data may take */
   FAST = 10,
 };
@@ -763,6 +764,9 @@ data_sent (struct session *session, size_t size)
   if (left > 0 && taken == left)
     {
       adapt_data_size (session);
+      /* What an application answers to a question passes here, on its way to a later hop.  */
+      if (outgoing->data == session->scratch && outgoing->size <= SECRET_MAX)
+        explicit_bzero (session->scratch, outgoing->size);
       *outgoing = (struct outgoing){ .channel = NULL };
     }
   return size - taken;

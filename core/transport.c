@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum
@@ -103,9 +104,47 @@ make_environment (char *const *added)
   return all;
 }
 
-/* Own session, default signals, no descriptors but the three.  Returns an errno.  */
+/* A terminal that takes a line as it is: no byte of an answer has a meaning there, and none is
+   echoed.  Returns an errno.  */
 static int
-spawn (pid_t *pid, const struct pipes *pipes, char *const *command, char *const *environment)
+set_terminal (int fd)
+{
+  struct termios settings;
+  if (tcgetattr (fd, &settings) != 0)
+    return errno;
+  settings.c_iflag = settings.c_oflag = 0;
+  settings.c_lflag = ICANON;
+  memset (settings.c_cc, _POSIX_VDISABLE, sizeof settings.c_cc);
+  return tcsetattr (fd, TCSANOW, &settings) == 0 ? 0 : errno;
+}
+
+/* Open both ends of a terminal, of which NAME is the command's: ours is returned, or -1 and errno.
+ */
+static int
+open_terminal (char *name, size_t size, int *other)
+{
+  int fd = lift_descriptor (posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+  if (fd < 0)
+    return -1;
+  int errnum = grantpt (fd) != 0 || unlockpt (fd) != 0 ? errno : ptsname_r (fd, name, size);
+  *other = errnum == 0 ? lift_descriptor (open (name, O_RDWR | O_NOCTTY | O_CLOEXEC)) : -1;
+  if (errnum == 0)
+    errnum = *other < 0 ? errno : set_terminal (*other);
+  if (errnum == 0)
+    return fd;
+  close (fd);
+  if (*other >= 0)
+    close (*other);
+  errno = errnum;
+  return -1;
+}
+
+/* Own session, default signals, no descriptors but the three.  TERMINAL, which may be NULL, is
+   opened by the leader of a session without one, and so is its own from then on.  Returns an errno.
+ */
+static int
+spawn (pid_t *pid, const struct pipes *pipes, const char *terminal, char *const *command,
+       char *const *environment)
 {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -127,6 +166,10 @@ spawn (pid_t *pid, const struct pipes *pipes, char *const *command, char *const 
         errnum = posix_spawn_file_actions_adddup2 (&actions, pipes->output[1], 1);
       if (errnum == 0)
         errnum = posix_spawn_file_actions_adddup2 (&actions, pipes->error[1], 2);
+      if (errnum == 0 && terminal != NULL)
+        errnum = posix_spawn_file_actions_addopen (&actions, 3, terminal, O_RDWR, 0);
+      if (errnum == 0 && terminal != NULL)
+        errnum = posix_spawn_file_actions_addclose (&actions, 3);
 #ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
       if (errnum == 0)
         errnum = posix_spawn_file_actions_addclosefrom_np (&actions, 3);
@@ -159,6 +202,7 @@ make_ours (int fd)
 }
 
 static void drain_error (void *context, uint32_t events);
+static void drain_terminal (void *context, uint32_t events);
 static void output_ready (void *context, uint32_t events);
 static void input_ready (void *context, uint32_t events);
 
@@ -177,26 +221,54 @@ watch_pipes (struct transport *transport, const struct pipes *pipes)
   return errnum;
 }
 
+/* Returns an errno.  */
+static int
+watch_terminal (struct transport *transport, char *name, size_t size)
+{
+  int fd = open_terminal (name, size, &transport->terminal_end);
+  if (fd < 0)
+    return errno;
+  int errnum = loop_watch (transport->loop, &transport->terminal, fd, drain_terminal, transport);
+  if (errnum != 0)
+    close (fd);
+  else
+    loop_set_events (&transport->terminal, EPOLLIN);
+  return errnum;
+}
+
+static void
+close_terminal (struct transport *transport)
+{
+  loop_close (&transport->terminal);
+  if (transport->terminal_end >= 0)
+    close (transport->terminal_end);
+  transport->terminal_end = -1;
+}
+
 int
 transport_start (struct transport *transport, lr_loop *loop, const char *host, char *const *command,
-                 char *const *environment, const struct transport_hooks *hooks, void *context,
-                 struct lr_error *error)
+                 char *const *environment, bool at_terminal, const struct transport_hooks *hooks,
+                 void *context, struct lr_error *error)
 {
   static char *const nothing[] = { NULL };
+  char terminal[64];
   struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
   memset (transport, 0, sizeof *transport);
   transport->loop = loop;
   transport->hooks = hooks;
   transport->context = context;
   transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
+  transport->terminal.fd = transport->terminal_end = -1;
   char **variables = make_environment (environment == NULL ? nothing : environment);
   int errnum = variables == NULL                                      ? ENOMEM
                : open_pipes (&pipes) != 0 || lift_pipes (&pipes) != 0 ? errno
                                                                       : 0;
   if (errnum == 0)
     errnum = watch_pipes (transport, &pipes);
+  if (errnum == 0 && at_terminal)
+    errnum = watch_terminal (transport, terminal, sizeof terminal);
   if (errnum == 0)
-    errnum = spawn (&transport->pid, &pipes, command, variables);
+    errnum = spawn (&transport->pid, &pipes, at_terminal ? terminal : NULL, command, variables);
   free (variables);
   if (errnum != 0)
     {
@@ -204,6 +276,7 @@ transport_start (struct transport *transport, lr_loop *loop, const char *host, c
       loop_unwatch (&transport->output);
       loop_unwatch (&transport->error);
       transport->input.fd = transport->output.fd = transport->error.fd = -1;
+      close_terminal (transport);
       close_both (pipes.input);
       close_both (pipes.output);
       close_both (pipes.error);
@@ -253,8 +326,8 @@ transport_close_input (struct transport *transport)
   loop_close (&transport->input);
 }
 
-void
-transport_keep_tail (struct transport *transport, const char *data, size_t size)
+static void
+keep_tail (struct transport *transport, const char *data, size_t size)
 {
   if (size > TRANSPORT_TAIL)
     {
@@ -272,21 +345,51 @@ transport_keep_tail (struct transport *transport, const char *data, size_t size)
   transport->tail[transport->tail_size] = '\0';
 }
 
+void
+transport_hear (struct transport *transport, const char *data, size_t size)
+{
+  if (!transport->unheard)
+    keep_tail (transport, data, size);
+  if (!transport->ending && transport->hooks->said != NULL)
+    transport->hooks->said (transport->context, data, size);
+}
+
+void
+transport_forget_tail (struct transport *transport)
+{
+  transport->tail_size = 0;
+  transport->tail[0] = '\0';
+}
+
+static void
+drain (struct transport *transport, struct loop_watch *source)
+{
+  char buffer[4096];
+  ssize_t got = 1;
+  for (int i = 0; i < DRAIN_READS && got > 0; i++)
+    {
+      got = read (source->fd, buffer, sizeof buffer);
+      if (got > 0)
+        transport_hear (transport, buffer, (size_t) got);
+    }
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    loop_close (source);
+}
+
 static void
 drain_error (void *context, uint32_t events)
 {
   struct transport *transport = context;
-  char buffer[4096];
-  ssize_t got = 1;
   (void) events;
-  for (int i = 0; i < DRAIN_READS && got > 0; i++)
-    {
-      got = read (transport->error.fd, buffer, sizeof buffer);
-      if (got > 0)
-        transport_keep_tail (transport, buffer, (size_t) got);
-    }
-  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-    loop_close (&transport->error);
+  drain (transport, &transport->error);
+}
+
+static void
+drain_terminal (void *context, uint32_t events)
+{
+  struct transport *transport = context;
+  (void) events;
+  drain (transport, &transport->terminal);
 }
 
 static void
@@ -336,6 +439,15 @@ transport_write (struct transport *transport, const struct iovec *pieces, int co
   if (transport->relay != NULL)
     return relay_write (transport, pieces, count);
   ssize_t wrote = quiet_write (transport->input.fd, pieces, count);
+  return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;
+}
+
+ssize_t
+transport_answer (struct transport *transport, const struct iovec *answer)
+{
+  if (transport->relay != NULL || transport->terminal.fd < 0)
+    return transport_write (transport, answer, 1);
+  ssize_t wrote = write (transport->terminal.fd, answer->iov_base, answer->iov_len);
   return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;
 }
 
@@ -476,5 +588,6 @@ transport_free (struct transport *transport)
   loop_close (&transport->input);
   loop_close (&transport->output);
   loop_close (&transport->error);
+  close_terminal (transport);
   loop_close (&transport->handle);
 }

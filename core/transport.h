@@ -29,6 +29,9 @@ struct transport_hooks
 
   /* What it leads through is gone, because of ERROR, and it with it: nothing is left to end.  */
   void (*lost) (void *context, const struct lr_error *error);
+
+  /* SIZE bytes were said on stderr; NULL: nobody listens.  */
+  void (*said) (void *context, const char *data, size_t size);
 };
 
 struct relay;
@@ -44,10 +47,14 @@ struct transport
   char *buffer;                           /* owned: for what is read; NULL: nothing was */
   pid_t pid;                              /* 0: none, or reaped */
   struct loop_watch input, output, error; /* we write; we read; we read.  fd -1: closed */
-  struct loop_watch handle;               /* pidfd; fd -1 where the kernel has none */
-  char tail[TRANSPORT_TAIL + 1];          /* ended by NUL */
+  struct loop_watch terminal;             /* our end of its terminal; fd -1: it has none */
+  int terminal_end; /* the command's: without it ours would end whenever nobody has it open */
+  struct loop_watch handle;      /* pidfd; fd -1 where the kernel has none */
+  char tail[TRANSPORT_TAIL + 1]; /* ended by NUL */
   size_t tail_size;
 
+  bool unheard; /* what it says on stderr from now on is nothing that an error message should quote
+                 */
   bool ending;
   bool made_to_end;  /* it did not end by itself */
   int64_t deadline;  /* of what it is asked now */
@@ -59,13 +66,18 @@ struct transport
 };
 
 /* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  ENVIRONMENT, "NAME=VALUE"
-   and ended by NULL, is added to the program's own; NULL: nothing.  Errors: IO, with errno.  */
+   and ended by NULL, is added to the program's own; NULL: nothing.  AT_TERMINAL: it has one beside
+   its streams, and what it says there is told as what it says on stderr is.  Errors: IO, with
+   errno.  */
 int transport_start (struct transport *transport, lr_loop *loop, const char *host,
-                     char *const *command, char *const *environment,
+                     char *const *command, char *const *environment, bool at_terminal,
                      const struct transport_hooks *hooks, void *context, struct lr_error *error);
 
 /* Write without waiting, and without SIGPIPE.  Bytes, 0 for "not now", -1 for an error.  */
 ssize_t transport_write (struct transport *transport, const struct iovec *pieces, int count);
+
+/* The same, with an answer to what the command asks: at its terminal if it has one.  */
+ssize_t transport_answer (struct transport *transport, const struct iovec *answer);
 
 /* Whether the input is open; whether to be told that it takes something.  */
 bool transport_has_input (const struct transport *transport);
@@ -87,7 +99,10 @@ void transport_free (struct transport *transport);
 /* Whether it has ended, as far as is known.  */
 bool transport_has_ended (const struct transport *transport);
 
-/* Keep SIZE bytes of what was said on stderr.  */
-void transport_keep_tail (struct transport *transport, const char *data, size_t size);
+/* SIZE bytes were said on stderr: keep the end of it, and tell who listens.  */
+void transport_hear (struct transport *transport, const char *data, size_t size);
+
+/* What was said so far is nothing that an error message should quote.  */
+void transport_forget_tail (struct transport *transport);
 
 #endif

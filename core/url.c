@@ -664,6 +664,12 @@ lr_hop_may_ask (const lr_hop *hop)
   return hop->may_ask;
 }
 
+const char *
+lr_hop_nonce (const lr_hop *hop)
+{
+  return hop->nonce == NULL ? "0000000000000000" : hop->nonce;
+}
+
 int
 lr_hop_option_is_set (const lr_hop *hop, const char *name)
 {

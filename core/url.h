@@ -32,7 +32,8 @@ struct lr_hop
   size_t word_count;
   struct hop_option *options;
   size_t option_count, option_allocated;
-  bool may_ask; /* what its program asks is answered */
+  bool may_ask;      /* what its program asks is answered */
+  const char *nonce; /* borrowed from its link; NULL: it has none */
 };
 
 struct target

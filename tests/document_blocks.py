@@ -28,7 +28,7 @@ FILES = {
 
 # Schemas whose program is one of those below, which tells in $REACHED which place it was asked for, as
 # a hop of a URL, and runs the command here.  Commands have to reach the places that they name.
-STAND_INS = ["ssh", "docker", "podman", "incus", "kubectl", "machinectl"]
+STAND_INS = ["ssh", "docker", "podman", "sudo", "su", "doas", "incus", "kubectl", "machinectl"]
 
 # Programs that lead elsewhere, or are not to be had everywhere.
 PROGRAMS = {
@@ -93,9 +93,26 @@ exec "$@"
     "incus": "kubectl",
     "systemd-run": "kubectl",
     "sudo": r"""
-test "$1" = -n || { echo "sudo: unknown argument: $1" >&2; exit 1; }
-shift
+program=${0##*/} user=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -n) shift ;;
+    -u) user=$2; shift 2 ;;
+    --) shift; break ;;
+    -*) echo "$program: unknown argument: $1" >&2; exit 1 ;;
+    *) break ;;
+  esac
+done
+echo "$program:$user" >>"$REACHED"
 exec "$@"
+""",
+    "doas": "sudo",
+    "su": r"""
+test "$1 $2 $3 $5" = "-s /bin/sh -c --" || { echo "su: unknown arguments: $*" >&2; exit 1; }
+command=$4 user=$6
+shift 6
+echo "su:$user" >>"$REACHED"
+exec /bin/sh -c "$command" "$@"
 """,
     "jexec": 'shift\nexec "$@"\n',
     "psql": 'test "$1" = -c && echo " 1"\n',

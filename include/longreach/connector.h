@@ -58,8 +58,13 @@ const char *lr_hop_option_at (const lr_hop *hop, const char *name, size_t index)
 int lr_hop_option_is_set (const lr_hop *hop, const char *name);
 
 /* Whether somebody answers what the program of HOP asks: the application gave a prompt callback,
-   and the connector has LR_ASKS.  Where not, the program should be told not to ask.  */
+   and the connector has a way to ask (LR_ASKS, `prompt`) that works for this hop.  Where not, the
+   program should be told not to ask.  */
 int lr_hop_may_ask (const lr_hop *hop);
+
+/* Something that nobody says by chance, sixteen letters and digits, new for each connection: what
+   a program is to say when it asks can be known by it.  */
+const char *lr_hop_nonce (const lr_hop *hop);
 
 /* ---- commands: an argv that keeps its first error, so that nobody has to check ---- */
 
@@ -211,9 +216,13 @@ enum lr_connector_flags
   LR_SAME_SYSTEM = 8,         /* the far side runs the programs and sees the files of the side where
                                  the hop starts: the installed dispatcher is started there as it is */
   LR_ASKS = 16,  /* its program asks for passwords and the like through the program that
-                    SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask */
+                    SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask; of the first hop only */
   LR_WAITS = 32, /* its program may read what is sent before the command does, as one that asks:
                     nothing is sent until the far side's shell reads, as with bootstrap=wait */
+  LR_OTHER_USER = 64,   /* with LR_SAME_SYSTEM: the far side is another user, who may not be able to
+                           read what belongs to this one */
+  LR_AT_TERMINAL = 128, /* with `prompt`: its program asks at its terminal, and is given one beside
+                           its streams; of the first hop only */
 };
 
 struct lr_connector
@@ -276,6 +285,15 @@ struct lr_connector
   void (*set_attributes) (lr_call *call, const struct lr_set_attributes_args *args);
   void (*make_temporary) (lr_call *call, const struct lr_make_temporary_args *args);
   void (*file_system) (lr_call *call, const struct lr_path_args *args);
+
+  /* A hook, as those above, for a program that asks on its own streams, at any hop: on standard
+     error, and it reads the answer, a line, on standard input.  Set OUT to the question, for a
+     person, if SAID, the last that the program has said since it was answered, ends in one that is
+     to be answered now; unless lr_hop_may_ask, to a sentence for who can do something about that,
+     and the connection fails with it.  It is called until INNER runs.  What goes to INNER is sent
+     when that says that it reads, so that none of it is taken for an answer; only protocol=plain
+     has no such beginning, and then nothing is asked.  */
+  void (*prompt) (const lr_hop *hop, const char *said, lr_text *out);
 };
 
 /* What a plugin exports, as the data symbol `lr_plugin`.  */
