@@ -183,6 +183,7 @@ BLOCKS = [
          "longreach-dispatcher --session abc </dev/null | grep -aq '^LONGREACH 2 abc '")])),
     ("docs/protocol.md", "LONGREACH 2 NONCE", ("text", "a line's form; the block above looks at one")),
     ("docs/protocol.md", "longreach-dispatcher [--debug]", ("text", "the forms of a command")),
+    ("docs/protocol.md", "tree      = ", ("text", "a grammar; fuzz/fuzz-tree.c tries it")),
     ("docs/longreach.1", '{"id":...', ("answers", [
         {"id": 1, "op": "getenv", "key": "HOME"}, {"id": 2, "op": "nothing"}])),
     ("docs/longreach.1", "longreach run -t local: vi",
