@@ -1857,6 +1857,36 @@ def read_sends(bench, offset, length):
 
 
 @check
+def files_on_a_file_system_that_may_hang_are_as_any_other(bench):
+    """Workers read, digest and write them.  What is mounted is taken from a list that says so of
+    the bench's directory: the shell that becomes the dispatcher keeps its number."""
+    content = bulk()
+    path = bench.file("some", content)
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = file.read()
+    place = bench.directory.replace(" ", r"\040")
+    bench.file("mounts", f"{mounts}999 1 0:99 / {place} rw - fuse.slow none rw\n".encode())
+    prefix = mounting(bench.directory, "mount --bind mounts /proc/$$/mountinfo")
+    with bench.start(prefix=prefix) as session:
+        for offset, length in [(0, FOREVER), (1, 1000), (len(content) - 5, 100), (FOREVER, 1), (3, 0)]:
+            expect_content(read_file(session, path, offset, length), content[offset:offset + length])
+        # Beside each other, and one that is taken back.
+        taken_back = read_file(session, path)
+        channels = [read_file(session, path, i * 1000, 100000) for i in range(8)]
+        taken_back.send("Cancel")
+        for i, channel in enumerate(channels):
+            expect_content(channel, content[i * 1000:i * 1000 + 100000])
+        read_file(session, bench.directory).expect_errno(errno.EISDIR)
+        read_file(session, path + "/below").expect_errno(errno.ENOTDIR)
+        digest = stat_of(session, path, sha512sum=True).expect("StatResult")["sha512sum"]
+        assert digest == hashlib.sha512(content).digest()
+        write_all(session, path, b"new").expect("Written")
+        expect_content(read_file(session, path), b"new")
+        expect_completed(spawn(session, "cat", path), 0, b"new")
+        session.finish()
+
+
+@check
 def read_of_what_is_not_there_is_an_invalid_file(bench):
     session = bench.session
     os.symlink("nowhere", bench.path("dangling"))
