@@ -325,6 +325,7 @@ read_settings (void)
 {
   settings.bytes = setting ("BENCH_BYTES", 1ul << 30, 1, 1ul << 40);
   settings.delayed_bytes = setting ("BENCH_DELAYED_BYTES", 256ul << 20, 1, 1ul << 40);
+  settings.files = setting ("BENCH_FILES", 20000, 1, 1ul << 24);
   settings.rounds = (int) setting ("BENCH_ROUNDS", 7, 1, ROUNDS_MAX);
   settings.delay = (int) setting ("BENCH_DELAY", 50, 0, 10000);
   settings.others = setting ("BENCH_OTHERS", 1, 0, 1) != 0;

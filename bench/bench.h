@@ -15,6 +15,7 @@ struct settings
 {
   size_t bytes;         /* BENCH_BYTES: of the file that is moved */
   size_t delayed_bytes; /* BENCH_DELAYED_BYTES: the same where there is a delay */
+  size_t files;         /* BENCH_FILES: of the tree that is copied */
   int rounds;           /* BENCH_ROUNDS */
   int delay;            /* BENCH_DELAY: milliseconds, each way */
   bool others;          /* BENCH_OTHERS: what is only for comparison is measured too */
@@ -75,6 +76,10 @@ void measure (const struct row *row);
 
 void measure_local (void);
 void measure_ssh (void);
+
+/* With a configuration for the server that runs.  */
+bool trees_are_wanted (void);
+void measure_trees (const char *ssh_config);
 
 /* ---- for both ---- */
 

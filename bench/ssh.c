@@ -409,9 +409,10 @@ measure_ssh (void)
       listen_somewhere ();
       measure (&relay_row);
     }
-  if (!any_is_wanted (near_rows) && !any_is_wanted (delayed_rows))
+  if (!any_is_wanted (near_rows) && !any_is_wanted (delayed_rows) && !trees_are_wanted ())
     return;
   server_start (config);
+  measure_trees (config);
   measure_on (SERVER, settings.bytes, near_rows);
   measure_on (SERVER_DELAYED, settings.delayed_bytes, delayed_rows);
   server_stop ();
