@@ -54,19 +54,48 @@ announce (const struct target *target, const char *path, bool is_removed)
     settings->announce (settings->data, &place);
 }
 
+static bool
+has_all (const struct target *target, uint64_t needs)
+{
+  return (target->has & needs) == needs;
+}
+
+/* Programs are taken where they are, so that a wrong dispatcher can be told.  */
+static bool
+has_programs (const struct target *target)
+{
+  return has_all (target, NEED (MKDIR) | NEED (RM));
+}
+
+static bool
+run_program (struct target *target, const char *const *command)
+{
+  struct lr_run_result *result;
+  bool done = target_try (target, command, &result) && result->returncode == 0;
+  lr_free (result);
+  return done;
+}
+
+static bool
+make_directory_at (struct target *target, const char *path)
+{
+  const char *const command[] = { "mkdir", path, NULL };
+  struct lr_make_directory_args args =
+      LR_MAKE_DIRECTORY_ARGS (.path = path, .timeout_ms = target->patience);
+  if (has_programs (target))
+    return run_program (target, command);
+  return lr_make_directory (target->connection, &args, NULL) == 0;
+}
+
 /* Make a directory of this run's own in PARENT.  */
 static bool
 make_room (struct target *target, const char *parent)
 {
   char *path;
-  struct lr_run_result *result;
   if (asprintf (&path, "%s/%s", parent, target->prefix) < 0)
     return false;
-  const char *const command[] = { "mkdir", path, NULL };
   announce (target, path, true);
-  bool made = target_try (target, command, &result) && result->returncode == 0;
-  lr_free (result);
-  if (made)
+  if (make_directory_at (target, path))
     {
       target->directory = path;
       target->has |= NEED (PLACE) | NEED (ROOM);
@@ -112,7 +141,7 @@ place_make (struct target *target)
   struct lr_getenv_args temporary =
       LR_GETENV_ARGS (.key = "TMPDIR", .timeout_ms = target->patience);
   const char *parents[8] = { target->settings->directory };
-  bool rooms = (target->has & NEED (MKDIR)) != 0 && (target->has & NEED (RM)) != 0;
+  bool rooms = has_programs (target) || has_all (target, NEED (MAKES_DIRECTORIES) | NEED (REMOVES));
   char *given = NULL, *home = NULL;
   size_t count = 1;
 
@@ -154,17 +183,21 @@ place_leaves (struct target *target, const char *path)
 static bool
 remove_room (struct target *target)
 {
-  struct lr_run_result *result;
   const char *const open_up[] = { "chmod", "-R", "u+rwx", target->directory, NULL };
   const char *const command[] = { "rm", "-rf", target->directory, NULL };
-  if ((target->has & NEED (CHMOD)) != 0)
+  struct lr_set_attributes_args open_all =
+      LR_SET_ATTRIBUTES_ARGS (.path = target->directory, .mode = "700", .recursive = 1,
+                              .no_follow = 1, .timeout_ms = target->patience);
+  struct lr_remove_args remove =
+      LR_REMOVE_ARGS (.path = target->directory, .recursive = 1, .timeout_ms = target->patience);
+  if (has_programs (target))
     {
-      target_try (target, open_up, &result);
-      lr_free (result);
+      if (has_all (target, NEED (CHMOD)))
+        run_program (target, open_up);
+      return run_program (target, command);
     }
-  bool removed = target_try (target, command, &result) && result->returncode == 0;
-  lr_free (result);
-  return removed;
+  lr_set_attributes (target->connection, &open_all, NULL);
+  return lr_remove (target->connection, &remove, NULL) == 0;
 }
 
 /* What can't be removed needs no room, at least.  */

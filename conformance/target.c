@@ -35,6 +35,15 @@ static const struct
   [QUERIES_GROUPS] = { .operation = "query_group" },
   [GETS_ENV] = { .operation = "getenv" },
   [PINGS] = { .operation = "ping" },
+  [LISTS] = { .operation = "list" },
+  [MAKES_DIRECTORIES] = { .operation = "make_directory" },
+  [REMOVES] = { .operation = "remove" },
+  [RENAMES] = { .operation = "rename" },
+  [LINKS] = { .operation = "link" },
+  [READS_LINKS] = { .operation = "read_link" },
+  [SETS_ATTRIBUTES] = { .operation = "set_attributes" },
+  [MAKES_TEMPORARIES] = { .operation = "make_temporary" },
+  [DESCRIBES_FILE_SYSTEMS] = { .operation = "file_system" },
   [SH] = { .program = "sh" },
   [CAT] = { .program = "cat" },
   [SLEEP] = { .program = "sleep" },
@@ -48,7 +57,8 @@ static const struct
   [TOUCH] = { .program = "touch" },
   [ITSELF] = { .lack = "the dispatcher can't be run as /proc/self/exe there" },
   [PLACE] = { .lack = "no directory was found in which a file can be made" },
-  [ROOM] = { .lack = "what it makes could not be removed, for want of mkdir and rm" },
+  [ROOM] = { .lack = "what it makes could not be removed, for want of mkdir and rm, and of "
+                     "operations like them" },
   [ROOT] = { .lack = "it needs to be root at the far side" },
   [ORDINARY] = { .lack = "it needs not to be root at the far side" },
   [USER_ENTRY] = { .lack = "the user at the far side has no entry" },
@@ -168,6 +178,18 @@ note (struct target *target, enum need need, int status, struct lr_error *error)
   return is_alive (status, error) ? 0 : connect_anew (target, error);
 }
 
+/* Unless `failed`, note what CALL says of NEED, and free RESULT.  */
+#define TRY(need, call, result)                                                                    \
+  do                                                                                               \
+    {                                                                                              \
+      if (!failed)                                                                                 \
+        {                                                                                          \
+          failed = note (target, need, call, error);                                               \
+          lr_free (result);                                                                        \
+        }                                                                                          \
+    }                                                                                              \
+  while (0)
+
 /* "/" is no program, "" is no file, and nothing is changed by asking for them: what counts is only
    whether that is unsupported.  */
 static int
@@ -198,17 +220,6 @@ find_operations (struct target *target, struct lr_error *error)
   char *text;
   int failed = 0;
 
-#define TRY(need, call, result)                                                                    \
-  do                                                                                               \
-    {                                                                                              \
-      if (!failed)                                                                                 \
-        {                                                                                          \
-          failed = note (target, need, call, error);                                               \
-          lr_free (result);                                                                        \
-        }                                                                                          \
-    }                                                                                              \
-  while (0)
-
   TRY (RUNS, lr_run (target->connection, &run, &ran, error), ran);
   TRY (ENVIRONMENT, lr_run (target->connection, &with_environment, &ran, error), ran);
   TRY (LINGERS, lr_run (target->connection, &lingering, &ran, error), ran);
@@ -232,7 +243,6 @@ find_operations (struct target *target, struct lr_error *error)
   TRY (SYNCS, lr_put (target->connection, &put_sync, NULL, error), NULL);
   TRY (GETS, lr_get (target->connection, &get, NULL, error), NULL);
   close (null);
-#undef TRY
 
   if (!failed && lr_spawn (target->connection, &spawn, &process, error) == 0)
     {
@@ -241,6 +251,40 @@ find_operations (struct target *target, struct lr_error *error)
     }
   return failed;
 }
+
+/* Those about file systems, which the path "" makes fail where they are there.  */
+static int
+find_file_operations (struct target *target, struct lr_error *error)
+{
+  uint64_t patience = target->patience;
+  struct lr_list_args list = LR_LIST_ARGS (.path = "", .timeout_ms = patience);
+  struct lr_make_directory_args make = LR_MAKE_DIRECTORY_ARGS (.path = "", .timeout_ms = patience);
+  struct lr_remove_args remove = LR_REMOVE_ARGS (.path = "", .timeout_ms = patience);
+  struct lr_rename_args rename =
+      LR_RENAME_ARGS (.source = "", .target = "", .timeout_ms = patience);
+  struct lr_link_args link = LR_LINK_ARGS (.path = "", .target = "", .timeout_ms = patience);
+  struct lr_path_args path = LR_PATH_ARGS (.path = "", .timeout_ms = patience);
+  struct lr_set_attributes_args set = LR_SET_ATTRIBUTES_ARGS (.path = "", .timeout_ms = patience);
+  struct lr_make_temporary_args temporary =
+      LR_MAKE_TEMPORARY_ARGS (.directory = "", .prefix = "/", .timeout_ms = patience);
+  struct lr_list_result *entries;
+  struct lr_file_system_info *info;
+  char *text;
+  int failed = 0;
+
+  TRY (LISTS, lr_list (target->connection, &list, &entries, error), entries);
+  TRY (MAKES_DIRECTORIES, lr_make_directory (target->connection, &make, error), NULL);
+  TRY (REMOVES, lr_remove (target->connection, &remove, error), NULL);
+  TRY (RENAMES, lr_rename (target->connection, &rename, error), NULL);
+  TRY (LINKS, lr_link (target->connection, &link, error), NULL);
+  TRY (READS_LINKS, lr_read_link (target->connection, &path, &text, error), text);
+  TRY (SETS_ATTRIBUTES, lr_set_attributes (target->connection, &set, error), NULL);
+  TRY (MAKES_TEMPORARIES, lr_make_temporary (target->connection, &temporary, &text, error), text);
+  TRY (DESCRIBES_FILE_SYSTEMS, lr_file_system (target->connection, &path, &info, error), info);
+  return failed;
+}
+
+#undef TRY
 
 bool
 target_try (struct target *target, const char *const *words, struct lr_run_result **result)
@@ -429,7 +473,8 @@ target_open (struct target *target, struct lr_error *error)
   target->patience = settings->patience_ms == 0 ? 20000 : settings->patience_ms;
   target->loop = settings->open->loop;
   if (lr_extract_hostname (target->registry, settings->open->url, &target->host, error) != 0
-      || target_connect (target, error) != 0 || find_operations (target, error) != 0)
+      || target_connect (target, error) != 0 || find_operations (target, error) != 0
+      || find_file_operations (target, error) != 0)
     return -1;
   if ((target->has & NEED (RUNS)) != 0)
     find_programs (target);

@@ -281,7 +281,10 @@ const char *
 make_directory (struct trial *trial, const char *name)
 {
   const char *path = place (trial, name);
-  RUN (trial, .command = WORDS ("mkdir", path));
+  if ((trial->target->has & NEED (MKDIR)) != 0)
+    RUN (trial, .command = WORDS ("mkdir", path));
+  else
+    MAKE_DIRECTORY (trial, .path = path);
   return path;
 }
 
@@ -423,27 +426,40 @@ DEFINE_OPERATION (query_user, lr_query_user_args, struct lr_user_entry, args.use
 DEFINE_OPERATION (query_group, lr_query_group_args, struct lr_group_entry, args.group)
 DEFINE_OPERATION (getenv, lr_getenv_args, char, args.key)
 
-void
-must_upload (struct trial *trial, const struct lr_upload_args *given)
-{
-  struct lr_upload_args args = *given;
-  struct lr_error error;
-  if (args.timeout_ms == 0)
-    args.timeout_ms = trial->target->patience;
-  int status = lr_upload (trial->connection, &args, &error);
-  expect_success (trial, status, &error, subject (trial, "upload", args.file));
-}
+DEFINE_OPERATION (list, lr_list_args, struct lr_list_result, args.path)
+DEFINE_OPERATION (read_link, lr_path_args, char, args.path)
+DEFINE_OPERATION (make_temporary, lr_make_temporary_args, char, args.directory)
+DEFINE_OPERATION (file_system, lr_path_args, struct lr_file_system_info, args.path)
 
-void
-upload_fails (struct trial *trial, struct failure wanted, const struct lr_upload_args *given)
-{
-  struct lr_upload_args args = *given;
-  struct lr_error error;
-  if (args.timeout_ms == 0)
-    args.timeout_ms = trial->target->patience;
-  int status = lr_upload (trial->connection, &args, &error);
-  expect_failure (trial, status, &error, wanted, subject (trial, "upload", args.file));
-}
+/* Those without a result.  */
+#define DEFINE_ACTION(name, of)                                                                    \
+  void must_##name (struct trial *trial, const struct lr_##name##_args *given)                     \
+  {                                                                                                \
+    struct lr_##name##_args args = *given;                                                         \
+    struct lr_error error;                                                                         \
+    if (args.timeout_ms == 0)                                                                      \
+      args.timeout_ms = trial->target->patience;                                                   \
+    int status = lr_##name (trial->connection, &args, &error);                                     \
+    expect_success (trial, status, &error, subject (trial, #name, of));                            \
+  }                                                                                                \
+                                                                                                   \
+  void name##_fails (struct trial *trial, struct failure wanted,                                   \
+                     const struct lr_##name##_args *given)                                         \
+  {                                                                                                \
+    struct lr_##name##_args args = *given;                                                         \
+    struct lr_error error;                                                                         \
+    if (args.timeout_ms == 0)                                                                      \
+      args.timeout_ms = trial->target->patience;                                                   \
+    int status = lr_##name (trial->connection, &args, &error);                                     \
+    expect_failure (trial, status, &error, wanted, subject (trial, #name, of));                    \
+  }
+
+DEFINE_ACTION (upload, args.file)
+DEFINE_ACTION (make_directory, args.path)
+DEFINE_ACTION (remove, args.path)
+DEFINE_ACTION (rename, args.source)
+DEFINE_ACTION (link, args.path)
+DEFINE_ACTION (set_attributes, args.path)
 
 const char *
 shell_1 (struct trial *trial, const char *script, const char *word)

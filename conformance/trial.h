@@ -75,7 +75,7 @@ char *keep_text (struct trial *trial, const char *format, ...)
    "file" and "other", which are the same for all checks.  */
 const char *place (struct trial *trial, const char *name);
 
-/* An empty directory NAME of this check, which has to need ROOM and MKDIR.  */
+/* An empty directory NAME of this check, which has to need ROOM.  */
 const char *make_directory (struct trial *trial, const char *name);
 
 /* The names in a directory, each followed by a newline; needs SH.  */
@@ -130,6 +130,22 @@ void close_now (struct trial *trial, lr_connection *connection);
   must_query_group (trial, &(struct lr_query_group_args) LR_QUERY_GROUP_ARGS (__VA_ARGS__))
 #define GETENV(trial, name)                                                                        \
   must_getenv (trial, &(struct lr_getenv_args) LR_GETENV_ARGS (.key = (name)))
+#define LIST(trial, ...) must_list (trial, &(struct lr_list_args) LR_LIST_ARGS (__VA_ARGS__))
+#define MAKE_DIRECTORY(trial, ...)                                                                 \
+  must_make_directory (trial, &(struct lr_make_directory_args) LR_MAKE_DIRECTORY_ARGS (__VA_ARGS__))
+#define REMOVE(trial, ...)                                                                         \
+  must_remove (trial, &(struct lr_remove_args) LR_REMOVE_ARGS (__VA_ARGS__))
+#define RENAME(trial, ...)                                                                         \
+  must_rename (trial, &(struct lr_rename_args) LR_RENAME_ARGS (__VA_ARGS__))
+#define LINK(trial, ...) must_link (trial, &(struct lr_link_args) LR_LINK_ARGS (__VA_ARGS__))
+#define READ_LINK(trial, ...)                                                                      \
+  must_read_link (trial, &(struct lr_path_args) LR_PATH_ARGS (__VA_ARGS__))
+#define SET_ATTRIBUTES(trial, ...)                                                                 \
+  must_set_attributes (trial, &(struct lr_set_attributes_args) LR_SET_ATTRIBUTES_ARGS (__VA_ARGS__))
+#define MAKE_TEMPORARY(trial, ...)                                                                 \
+  must_make_temporary (trial, &(struct lr_make_temporary_args) LR_MAKE_TEMPORARY_ARGS (__VA_ARGS__))
+#define FILE_SYSTEM(trial, ...)                                                                    \
+  must_file_system (trial, &(struct lr_path_args) LR_PATH_ARGS (__VA_ARGS__))
 
 #define RUN_FAILS(trial, wanted, ...)                                                              \
   run_fails (trial, wanted, &(struct lr_run_args) LR_RUN_ARGS (__VA_ARGS__))
@@ -151,6 +167,27 @@ void close_now (struct trial *trial, lr_connection *connection);
   query_user_fails (trial, wanted, &(struct lr_query_user_args) LR_QUERY_USER_ARGS (__VA_ARGS__))
 #define QUERY_GROUP_FAILS(trial, wanted, ...)                                                      \
   query_group_fails (trial, wanted, &(struct lr_query_group_args) LR_QUERY_GROUP_ARGS (__VA_ARGS__))
+#define LIST_FAILS(trial, wanted, ...)                                                             \
+  list_fails (trial, wanted, &(struct lr_list_args) LR_LIST_ARGS (__VA_ARGS__))
+#define MAKE_DIRECTORY_FAILS(trial, wanted, ...)                                                   \
+  make_directory_fails (trial, wanted,                                                             \
+                        &(struct lr_make_directory_args) LR_MAKE_DIRECTORY_ARGS (__VA_ARGS__))
+#define REMOVE_FAILS(trial, wanted, ...)                                                           \
+  remove_fails (trial, wanted, &(struct lr_remove_args) LR_REMOVE_ARGS (__VA_ARGS__))
+#define RENAME_FAILS(trial, wanted, ...)                                                           \
+  rename_fails (trial, wanted, &(struct lr_rename_args) LR_RENAME_ARGS (__VA_ARGS__))
+#define LINK_FAILS(trial, wanted, ...)                                                             \
+  link_fails (trial, wanted, &(struct lr_link_args) LR_LINK_ARGS (__VA_ARGS__))
+#define READ_LINK_FAILS(trial, wanted, ...)                                                        \
+  read_link_fails (trial, wanted, &(struct lr_path_args) LR_PATH_ARGS (__VA_ARGS__))
+#define SET_ATTRIBUTES_FAILS(trial, wanted, ...)                                                   \
+  set_attributes_fails (trial, wanted,                                                             \
+                        &(struct lr_set_attributes_args) LR_SET_ATTRIBUTES_ARGS (__VA_ARGS__))
+#define MAKE_TEMPORARY_FAILS(trial, wanted, ...)                                                   \
+  make_temporary_fails (trial, wanted,                                                             \
+                        &(struct lr_make_temporary_args) LR_MAKE_TEMPORARY_ARGS (__VA_ARGS__))
+#define FILE_SYSTEM_FAILS(trial, wanted, ...)                                                      \
+  file_system_fails (trial, wanted, &(struct lr_path_args) LR_PATH_ARGS (__VA_ARGS__))
 
 #define OPERATION_(name, args_type, result_type)                                                   \
   result_type *must_##name (struct trial *trial, const struct args_type *args);                    \
@@ -165,9 +202,24 @@ OPERATION_ (resolve_group, lr_resolve_args, char)
 OPERATION_ (query_user, lr_query_user_args, struct lr_user_entry)
 OPERATION_ (query_group, lr_query_group_args, struct lr_group_entry)
 OPERATION_ (getenv, lr_getenv_args, char)
+OPERATION_ (list, lr_list_args, struct lr_list_result)
+OPERATION_ (read_link, lr_path_args, char)
+OPERATION_ (make_temporary, lr_make_temporary_args, char)
+OPERATION_ (file_system, lr_path_args, struct lr_file_system_info)
 #undef OPERATION_
-void must_upload (struct trial *trial, const struct lr_upload_args *args);
-void upload_fails (struct trial *trial, struct failure wanted, const struct lr_upload_args *args);
+
+/* Those without a result.  */
+#define OPERATION_(name)                                                                           \
+  void must_##name (struct trial *trial, const struct lr_##name##_args *args);                     \
+  void name##_fails (struct trial *trial, struct failure wanted,                                   \
+                     const struct lr_##name##_args *args);
+OPERATION_ (upload)
+OPERATION_ (make_directory)
+OPERATION_ (remove)
+OPERATION_ (rename)
+OPERATION_ (link)
+OPERATION_ (set_attributes)
+#undef OPERATION_
 
 /* SCRIPT, run by sh, whose output is returned as text; with the word that is its $1.  */
 const char *shell_1 (struct trial *trial, const char *script, const char *word);

@@ -36,14 +36,14 @@ struct change
 /* ---- one file ---- */
 
 /* A descriptor that is only a path is reached through /proc; where there is none, newer kernels
-   have a call for it.  */
+   have a call for it.  musl's fchmod goes through /proc itself.  */
 static int
 set_mode (int file, mode_t mode)
 {
   char path[40];
   if (fchmod (file, mode) == 0)
     return 0;
-  if (errno != EBADF)
+  if (errno != EBADF && errno != ENOENT)
     return errno;
   snprintf (path, sizeof path, "/proc/self/fd/%d", file);
   if (chmod (path, mode) == 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static bool
@@ -174,8 +175,11 @@ ascii_only (struct event *event)
     for (uint64_t i = 0; i < event->packet->spawn.command.count; i++)
       if (!is_ascii (&event->packet->spawn.command.items[i]))
         path = event->packet->spawn.command.items[i];
-  if (is (event, PACKET_STAT) || is (event, PACKET_READ) || is (event, PACKET_WRITE))
+  if (is (event, PACKET_STAT) || is (event, PACKET_READ) || is (event, PACKET_WRITE)
+      || is (event, PACKET_MAKE_DIRECTORY))
     path = event->packet->stat.path;
+  if (is (event, PACKET_LINK))
+    path = event->packet->link.target;
   if (path.present && !is_ascii (&path))
     answer (event, os_error (EILSEQ));
 }
@@ -568,6 +572,10 @@ links_followed (struct event *event)
 {
   if (is (event, PACKET_STAT))
     event->packet->stat.follow_links = true;
+  if (is (event, PACKET_LIST))
+    event->packet->listing.follow_links = true;
+  if (is (event, PACKET_SET_ATTRIBUTES))
+    event->packet->set_attributes.follow_links = true;
 }
 
 static bool
@@ -624,13 +632,11 @@ long_paths_refused (struct event *event)
   }
 
 WRITE_FAULT (files_open_to_all, if (!write->mode.present) write->mode = packet_text ("644"))
-WRITE_FAULT (mode_ignored, write->mode = absent)
 WRITE_FAULT (umask_on_modes,
              if (write->mode.present)
                  write->mode = text_of ("%llo", strtoll (write->mode.data, NULL, 8) & ~022))
 WRITE_FAULT (preserves_always, write->preserve = true)
 WRITE_FAULT (preserve_ignored, write->preserve = false)
-WRITE_FAULT (owner_ignored, write->owner = write->group = absent)
 WRITE_FAULT (sync_refused, if (write->sync) answer (event, os_error (EINVAL)))
 
 static void
@@ -640,13 +646,6 @@ last_byte_lost (struct event *event)
     event->packet->write.size = -1;
   if (is_data (event, FROM_CLIENT, PACKET_WRITE) && event->size > 0)
     event->size--;
-}
-
-static void
-failures_swallowed (struct event *event)
-{
-  if (event->from == FROM_SERVER && is_of (event, PACKET_WRITE) && is_failure (event))
-    *event->packet = (struct packet){ .id = PACKET_WRITTEN, .written = { false } };
 }
 
 static void
@@ -777,6 +776,149 @@ whole_seconds (struct event *event)
 {
   if (is (event, PACKET_FILE_INFO))
     event->packet->file_info.mtime -= event->packet->file_info.mtime % 1000000000;
+}
+
+/* ---- file systems ---- */
+
+static void
+mode_ignored (struct event *event)
+{
+  if (is (event, PACKET_WRITE))
+    event->packet->write.mode = absent;
+  if (is (event, PACKET_MAKE_DIRECTORY))
+    event->packet->make_directory.mode = absent;
+  if (is (event, PACKET_SET_ATTRIBUTES))
+    event->packet->set_attributes.mode = absent;
+}
+
+static void
+owner_ignored (struct event *event)
+{
+  if (is (event, PACKET_WRITE))
+    event->packet->write.owner = event->packet->write.group = absent;
+  if (is (event, PACKET_MAKE_DIRECTORY))
+    event->packet->make_directory.owner = event->packet->make_directory.group = absent;
+  if (is (event, PACKET_SET_ATTRIBUTES))
+    event->packet->set_attributes.owner = event->packet->set_attributes.group = absent;
+}
+
+/* What has failed is told as done; a directory that can't be listed, as an empty one.  */
+static void
+failures_swallowed (struct event *event)
+{
+  static const enum packet_id requests[] = { PACKET_MAKE_DIRECTORY, PACKET_REMOVE, PACKET_RENAME,
+                                             PACKET_LINK, PACKET_SET_ATTRIBUTES };
+  if (event->from != FROM_SERVER || !is_failure (event))
+    return;
+  if (is_of (event, PACKET_WRITE))
+    *event->packet = (struct packet){ .id = PACKET_WRITTEN, .written = { false } };
+  for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+    if (is_of (event, requests[i]))
+      *event->packet = (struct packet){ .id = PACKET_OK };
+  if (is_of (event, PACKET_LIST))
+    {
+      uint32_t id = event->channel->id;
+      say (FROM_SERVER, id,
+           (struct packet){ .id = PACKET_FILE_INFO, .file_info = { .type = packet_text ("dir") } });
+      say (FROM_SERVER, id, (struct packet){ .id = PACKET_EOF, .eof = { 1 } });
+      *event->packet = (struct packet){ .id = PACKET_OK };
+    }
+}
+
+static void
+entries_lost (struct event *event)
+{
+  event->drop = is_data (event, FROM_SERVER, PACKET_LIST);
+  if (event->drop)
+    say (FROM_CLIENT, event->channel->id,
+         (struct packet){ .id = PACKET_WINDOW,
+                          .window = { event->stream, (uint32_t) event->size } });
+}
+
+static void
+parents_ignored (struct event *event)
+{
+  if (is (event, PACKET_MAKE_DIRECTORY))
+    event->packet->make_directory.parents = false;
+}
+
+static void
+removals_forgotten (struct event *event)
+{
+  if (is (event, PACKET_REMOVE))
+    answer (event, (struct packet){ .id = PACKET_OK });
+}
+
+/* All files below a directory that is to be removed, also what links lead to.  */
+static void
+removals_follow (struct event *event)
+{
+  if (!is (event, PACKET_REMOVE) || !event->packet->remove.recursive)
+    return;
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      dup2 (open ("/dev/null", O_RDWR), STDOUT_FILENO);
+      execlp ("find", "find", "-L", event->packet->remove.path.data, "-type", "f", "-exec", "rm",
+              "-f", "{}", "+", (char *) NULL);
+      _exit (127);
+    }
+  waitpid (pid, NULL, 0);
+}
+
+/* A file keeps its old name, too.  */
+static void
+renames_link (struct event *event)
+{
+  if (!is (event, PACKET_RENAME))
+    return;
+  struct packet_rename rename = event->packet->rename;
+  *event->packet = (struct packet){
+    .id = PACKET_LINK,
+    .link = { .target = rename.source, .path = rename.target, .replace = rename.replace }
+  };
+}
+
+static void
+replaces_always (struct event *event)
+{
+  if (is (event, PACKET_RENAME))
+    event->packet->rename.replace = true;
+  if (is (event, PACKET_LINK))
+    event->packet->link.replace = true;
+}
+
+static void
+links_all_symbolic (struct event *event)
+{
+  if (is (event, PACKET_LINK))
+    event->packet->link.symbolic = true;
+}
+
+static void
+recursion_ignored (struct event *event)
+{
+  if (is (event, PACKET_SET_ATTRIBUTES))
+    event->packet->set_attributes.recursive = false;
+}
+
+/* Each temporary file has the name of the first.  */
+static void
+temporaries_alike (struct event *event)
+{
+  static char *first;
+  if (!is (event, PACKET_RESOLVE_RESULT) || !is_of (event, PACKET_MAKE_TEMPORARY))
+    return;
+  if (first == NULL)
+    first = strdup (event->packet->resolve_result.value.data);
+  event->packet->resolve_result.value = packet_text (first);
+}
+
+static void
+more_free_than_there_is (struct event *event)
+{
+  if (is (event, PACKET_FILE_SYSTEM_INFO))
+    event->packet->file_system_info.free = event->packet->file_system_info.size + 1;
 }
 
 /* ---- users and groups ---- */
@@ -960,6 +1102,7 @@ static const struct
   { "empty-words-vanish", empty_words_vanish },
   { "end-of-input-ends-all", end_of_input_ends_all },
   { "ends-late", nothing_on_the_wire },
+  { "entries-lost", entries_lost },
   { "environment-ignored", environment_ignored },
   { "errors-as-missing", errors_as_missing },
   { "errors-come-after-output", errors_come_after_output },
@@ -983,6 +1126,7 @@ static const struct
   { "last-byte-lost", last_byte_lost },
   { "linger-always", linger_always },
   { "linger-ignored", linger_ignored },
+  { "links-all-symbolic", links_all_symbolic },
   { "links-followed", links_followed },
   { "links-refused", links_refused },
   { "links-replaced", links_replaced },
@@ -992,6 +1136,7 @@ static const struct
   { "mode-with-type", mode_with_type },
   { "mode-without-set-id", mode_without_set_id },
   { "moody", moody },
+  { "more-free-than-there-is", more_free_than_there_is },
   { "nameless", nameless },
   { "nameless-is-nobody", nameless_is_nobody },
   { "names-only", names_only },
@@ -1007,9 +1152,15 @@ static const struct
   { "outputs-cut", outputs_cut },
   { "owner-ignored", owner_ignored },
   { "owners-by-number", owners_by_number },
+  { "parents-ignored", parents_ignored },
   { "preserve-ignored", preserve_ignored },
   { "preserves-always", preserves_always },
+  { "recursion-ignored", recursion_ignored },
   { "relative-refused", relative_refused },
+  { "removals-follow", removals_follow },
+  { "removals-forgotten", removals_forgotten },
+  { "renames-link", renames_link },
+  { "replaces-always", replaces_always },
   { "resize-lost", resize_lost },
   { "signal-as-status", signal_as_status },
   { "signals-lost", signals_lost },
@@ -1019,6 +1170,7 @@ static const struct
   { "status-of-seven-bits", status_of_seven_bits },
   { "streams-merged", streams_merged },
   { "sync-refused", sync_refused },
+  { "temporaries-alike", temporaries_alike },
   { "temporaries-left", temporaries_left },
   { "text-only", text_only },
   { "timeout-ignored", timeout_ignored },
