@@ -343,6 +343,7 @@ work (void)
   fflush (stdout);
   measure_local ();
   measure_ssh ();
+  measure_users ();
 }
 
 static void

@@ -76,6 +76,7 @@ void measure (const struct row *row);
 
 void measure_local (void);
 void measure_ssh (void);
+void measure_users (void);
 
 /* With a configuration for the server that runs.  */
 bool trees_are_wanted (void);

@@ -45,6 +45,7 @@ struct dialog
   size_t count;           /* of questions so far */
   bool keep;              /* do not answer in the callback */
   lr_prompt *kept;
+  int hop; /* that asks */
   char questions[8][8192];
   bool secrets[8];
 };
@@ -56,7 +57,7 @@ take_question (void *data, lr_prompt *prompt)
   size_t i = dialog->count++;
   cr_assert_lt (i, COUNT (dialog->answers));
   cr_expect_str_eq (lr_prompt_host (prompt), "web");
-  cr_expect_eq (lr_prompt_hop (prompt), 0);
+  cr_expect_eq (lr_prompt_hop (prompt), dialog->hop);
   snprintf (dialog->questions[i], sizeof dialog->questions[i], "%s", lr_prompt_text (prompt));
   dialog->secrets[i] = lr_prompt_is_secret (prompt);
   if (dialog->keep)
@@ -487,6 +488,182 @@ Test (prompt, the_sockets_name_cant_be_guessed)
       free (name);
     }
   cr_expect_str_neq (first, second);
+}
+
+/* ---- what is asked on the program's own streams ---- */
+
+/* In the place of sudo: it takes the words for itself, asks as it was told, and counts how often it
+   was started.  */
+#define SUDO                                                                                       \
+  "echo run >>\"$0.runs\"\n"                                                                       \
+  "ask=; while [ \"$1\" != -- ]; do [ \"$1\" != -p ] || ask=${2/\\%p/ann}; shift; done; shift\n"
+#define SUDO_ASKS "printf 'A lecture: \\n%s' \"$ask\" >&2; read -r answer || exit 1\n"
+
+/* A target of CONNECTOR, behind BEFORE, whose program is SCRIPT.  */
+static const char *
+url_of_user (const char *before, const char *connector, const char *script)
+{
+  static char url[1024];
+  char text[4096];
+  snprintf (text, sizeof text, "#!/bin/bash\n%s", script);
+  write_file (path_in (connector), text, strlen (text), 0755);
+  snprintf (url, sizeof url, "%s%s:web?program=%s&dispatcher=%s/longreach-dispatcher", before,
+            connector, path_in (connector), getenv ("LONGREACH_DISPATCHER_DIR"));
+  return url;
+}
+
+static void
+expect_no_way (const char *url, struct dialog *dialog, size_t count, const char *sentence)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  int descriptors = count_descriptors ();
+  cr_expect_eq (open_asking (url, dialog, 0, &connection, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_IO);
+  cr_expect_str_eq (error.message, sentence);
+  cr_expect_eq (dialog->count, count, "%zu questions", dialog->count);
+  nothing_is_left (descriptors);
+}
+
+Test (prompt, sudo_asks_on_its_streams)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct dialog dialog = { .answers = { "a %s\\ secret" } };
+  const char *url = url_of_user ("", "sudo",
+                                 SUDO SUDO_ASKS "[ \"$answer\" = 'a %s\\ secret' ] || exit 1\n"
+                                                "exec \"$@\"\n");
+  cr_assert_eq (open_asking (url, &dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog.count, 1);
+  cr_expect_str_eq (dialog.questions[0], "[sudo] password for ann: ");
+  cr_expect (dialog.secrets[0]);
+}
+
+Test (prompt, a_later_hop_asks_on_its_streams)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct dialog dialog = { .answers = { "secret" }, .hop = 1 };
+  const char *url = url_of_user (
+      "local:,", "sudo", SUDO SUDO_ASKS "[ \"$answer\" = secret ] || exit 1\nexec \"$@\"\n");
+  cr_assert_eq (open_asking (url, &dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog.count, 1);
+}
+
+Test (prompt, the_same_question_again_is_a_wrong_answer)
+{
+  struct dialog dialog = { .answers = { "guess" } };
+  expect_no_way (url_of_user ("", "sudo", SUDO SUDO_ASKS SUDO_ASKS), &dialog, 1,
+                 "web: the password was wrong: it was asked for again");
+}
+
+Test (prompt, a_refusal_ends_what_asks_on_its_streams)
+{
+  struct dialog dialog = { .answers = { NULL } };
+  expect_no_way (url_of_user ("", "sudo", SUDO SUDO_ASKS "exec \"$@\"\n"), &dialog, 1,
+                 "web: nobody has answered what was asked on the way there");
+}
+
+/* What only looks like sudo's question has not got the nonce.  */
+Test (prompt, noise_is_no_question)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct dialog dialog = { .count = 0 };
+  const char *url = url_of_user (
+      "", "sudo",
+      SUDO "printf 'longreach asks 0123456789abcdef ann: ' >&2; sleep 0.3; exec \"$@\"\n");
+  cr_assert_eq (open_asking (url, &dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog.count, 0);
+}
+
+/* Half a line ends in a colon too.  */
+Test (prompt, su_is_not_asking_while_it_goes_on)
+{
+  struct dialog dialog = { .count = 0 };
+  expect_no_way (url_of_user ("", "su",
+                              "printf 'su is confused:' >&2; sleep 0.03\n"
+                              "echo ' su: Authentication failure' >&2; exit 1\n"),
+                 &dialog, 0,
+                 "web: the dispatcher is gone: it ended with status 1; it said: su is confused: "
+                 "su: Authentication failure");
+}
+
+Test (prompt, su_asks_in_any_language_and_more_than_once)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct dialog dialog = { .answers = { "one", "two" } };
+  const char *url =
+      url_of_user ("", "su",
+                   "printf 'Passwort: ' >&2; read -r first\n"
+                   "printf '\\n\xe5\xaf\x86\xe7\xa0\x81\xef\xbc\x9a' >&2; read -r second\n"
+                   "[ \"$first $second\" = 'one two' ] || exit 1\n"
+                   "while [ \"$1\" != -- ]; do shift; done; shift 2; exec \"$@\"\n");
+  cr_assert_eq (open_asking (url, &dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog.count, 2);
+  cr_expect_str_eq (dialog.questions[0], "[su web] Passwort: ");
+  cr_expect_str_eq (dialog.questions[1], "[su web] \xe5\xaf\x86\xe7\xa0\x81\xef\xbc\x9a");
+}
+
+/* No byte of an answer has a meaning at the terminal.  */
+Test (prompt, doas_asks_at_a_terminal)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct dialog dialog = { .answers = { "a\003\004 b" } };
+  const char *url = url_of_user ("", "doas",
+                                 "while [ \"$1\" != -- ]; do shift; done; shift\n"
+                                 "printf '\\rdoas (ann@web) password: ' >/dev/tty\n"
+                                 "IFS= read -r answer </dev/tty\n"
+                                 "[ \"$answer\" = $'a\\003\\004 b' ] || exit 1\nexec \"$@\"\n");
+  cr_assert_eq (open_asking (url, &dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog.count, 1);
+  cr_expect_str_eq (dialog.questions[0], "doas (ann@web) password: ");
+}
+
+/* The time stands still, and the connection can be closed while a question is open.  */
+Test (prompt, who_is_asked_on_streams_takes_their_time)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  lr_loop *loop;
+  struct opening opening = { .done = false };
+  struct dialog dialog = { .keep = true };
+  cr_assert_eq (lr_loop_new (&loop, &error), 0);
+  for (int answered = 0; answered < 2; answered++)
+    {
+      opening = (struct opening){ .loop = loop };
+      dialog.count = 0;
+      dialog.kept = NULL;
+      struct lr_open_args args =
+          LR_OPEN_ARGS (.url = url_of_user ("", "sudo", SUDO SUDO_ASKS "exec \"$@\"\n"),
+                        .prompt = take_question, .prompt_data = &dialog, .loop = loop,
+                        .timeout_ms = 1500);
+      cr_assert_eq (lr_submit_open (NULL, &args, note_opened, &opening, &connection, &error), 0);
+      wait_for_question (&opening, &dialog);
+      for (int64_t since = now_ms (); now_ms () < since + 2000 && answered == 1;)
+        step (&opening);
+      cr_expect (!opening.done);
+      if (answered == 1)
+        {
+          lr_prompt_answer (dialog.kept, "secret");
+          while (!opening.done)
+            step (&opening);
+          cr_expect_eq (opening.status, 0, "%s", opening.error.message);
+        }
+      lr_close (connection);
+      while (!opening.done)
+        step (&opening);
+      if (answered == 0)
+        lr_prompt_answer (dialog.kept, "late");
+    }
+  lr_loop_free (loop);
 }
 
 /* ---- the helper by itself ---- */
