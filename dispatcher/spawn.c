@@ -50,9 +50,10 @@ struct spawn
 
   struct request *request; /* borrowed; NULL: abandoned, and only waits to be reaped */
   struct feed input;
-  int near_input;         /* owned until INPUT has it; -1 */
-  char last_input;        /* the last character that came */
-  bool input_ended;       /* no more comes */
+  int near_input;   /* owned until INPUT has it; -1 */
+  char last_input;  /* the last character that came */
+  bool input_ended; /* no more comes */
+  bool input_lost;  /* the command has not got all of what comes: the connection ended before */
   uint64_t early_signals; /* set of those that came before it was started: bit N - 1 is signal N */
   struct drain drains[2]; /* output and error; of a terminal only the first */
   bool terminal;
@@ -140,10 +141,15 @@ close_if_complete (struct spawn *spawn)
   if (!spawn->told || (!outputs_ended && !spawn->process.killed))
     return;
   struct request *request = spawn->request;
+  bool input_lost = spawn->input_lost;
   reap (spawn);
   free_spawn (spawn);
   request->state = NULL;
-  answer (request, &(struct packet){ .id = PACKET_CLOSED });
+  /* How it exited says nothing then: it may have taken the end for that of its input.  */
+  if (input_lost)
+    answer_os_error (request, ECANCELED, "the connection ended before the command's input");
+  else
+    answer (request, &(struct packet){ .id = PACKET_CLOSED });
 }
 
 /* ENDED: and not cut off.  */
@@ -423,9 +429,12 @@ hurry (struct request *request)
 {
   struct spawn *spawn = request->state;
   if (spawn->starting)
-    give_up_start (request);
-  else
-    feed_close (&spawn->input);
+    {
+      give_up_start (request);
+      return;
+    }
+  spawn->input_lost = spawn->input.watch.fd >= 0;
+  feed_close (&spawn->input);
 }
 
 /* ---- timeout ---- */

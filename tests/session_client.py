@@ -108,10 +108,14 @@ def shell(session, script, *arguments, **fields):
     return spawn(session, "sh", "-c", script, "sh", *arguments, **fields)
 
 
-def expect_end(channel, returncode=0, stdout=None, stderr=b"", timed_out=False):
-    """Exited and Closed; the rest of the output, if it is given."""
+def expect_end(channel, returncode=0, stdout=None, stderr=b"", timed_out=False, input_lost=False):
+    """Exited and Closed, or how it ends without all its input; the rest of the output, if it is
+    given."""
     exited = channel.expect("Exited", returncode=returncode, timed_out=timed_out)
-    channel.expect("Closed")
+    if input_lost:
+        channel.expect_errno(errno.ECANCELED)
+    else:
+        channel.expect("Closed")
     assert channel.ended >= {1}, "the output has no Eof"
     if stdout is not None:
         channel.expect_output(stdout)
@@ -2250,7 +2254,7 @@ def a_command_finds_its_input_closed_at_the_end(bench):
         channel.push(b"x" * 200000)
         channel.expect_output(b"x" * 200000)
         session.end_input()
-        expect_end(channel, 7, b"over\n")
+        expect_end(channel, 7, b"over\n", input_lost=True)
         session.finish()
         assert elapsed(before) <= 4, elapsed(before)
 
@@ -2392,7 +2396,7 @@ def a_lease_is_broken_by_silence_and_by_nothing_else(bench):
             time.sleep(0.25)
             session.check_alive()
         before = time.monotonic()
-        expect_end(channel)
+        expect_end(channel, input_lost=True)
         assert session.wait(10) == (0, b"")
         assert 1.8 <= elapsed(before) <= 6, elapsed(before)
 
