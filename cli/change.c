@@ -8,7 +8,7 @@ int
 change_tell (int status, const char *path, const struct lr_error *error)
 {
   if (status != 0)
-    return report_failure (error);
+    return report_path_failure (error);
   if (json_wanted)
     json_print (results_path (path));
   return 0;

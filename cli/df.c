@@ -25,7 +25,7 @@ df_at (lr_connection *connection, char **operands, size_t count)
   struct lr_file_system_info *info;
   struct lr_path_args args = LR_PATH_ARGS (.path = path, .timeout_ms = timeout_left ());
   if (lr_file_system (connection, &args, &info, &error) != 0)
-    return report_failure (&error);
+    return report_path_failure (&error);
   if (json_wanted)
     json_print (results_file_system (path, info));
   else

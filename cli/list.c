@@ -93,8 +93,20 @@ list (lr_connection *connection, const char *path, bool itself, struct lr_list_r
   return lr_list (connection, &args, result, error);
 }
 
+/* Above what is in PATH, among others.  */
+static void
+print_heading (const char *path)
+{
+  static bool is_later;
+  if (is_later)
+    putchar ('\n');
+  is_later = true;
+  text_print (path);
+  puts (":");
+}
+
 static int
-list_path (lr_connection *connection, const char *path)
+list_path (lr_connection *connection, const char *path, bool is_lone)
 {
   struct lr_list_result *result;
   struct lr_error error;
@@ -103,11 +115,15 @@ list_path (lr_connection *connection, const char *path)
   if (status != 0 && !given.itself && error.kind == LR_ERROR_REMOTE_OS && error.errnum == ENOTDIR)
     status = list (connection, path, true, &result, &error);
   if (status != 0)
-    return report_failure (&error);
+    return report_path_failure (&error);
   if (json_wanted)
     json_print (results_list (path, result));
   else
-    print_sorted (result);
+    {
+      if (!is_lone)
+        print_heading (path);
+      print_sorted (result);
+    }
   lr_free (result);
   return 0;
 }
@@ -117,16 +133,10 @@ list_at (lr_connection *connection, char **operands, size_t count)
 {
   int status = 0;
   if (count == 0)
-    return list_path (connection, ".");
+    return list_path (connection, ".", true);
   for (size_t i = 0; i < count; i++)
     {
-      if (count > 1 && !json_wanted)
-        {
-          fputs (i > 0 ? "\n" : "", stdout);
-          text_print (operands[i]);
-          puts (":");
-        }
-      int failed = list_path (connection, operands[i]);
+      int failed = list_path (connection, operands[i], count == 1);
       status = failed != 0 ? failed : status;
     }
   return status;

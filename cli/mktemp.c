@@ -31,7 +31,7 @@ mktemp_at (lr_connection *connection, char **operands, size_t count)
       LR_MAKE_TEMPORARY_ARGS (.directory = count > 0 ? operands[0] : NULL, .prefix = given.prefix,
                               .make_directory = given.directory, .timeout_ms = timeout_left ());
   if (lr_make_temporary (connection, &args, &path, &error) != 0)
-    return report_failure (&error);
+    return report_path_failure (&error);
   if (json_wanted)
     json_print (results_path (path));
   else

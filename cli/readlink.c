@@ -15,7 +15,7 @@ readlink_at (lr_connection *connection, char **operands, size_t count)
   struct lr_path_args args = LR_PATH_ARGS (.path = operands[0], .timeout_ms = timeout_left ());
   (void) count;
   if (lr_read_link (connection, &args, &target, &error) != 0)
-    return report_failure (&error);
+    return report_path_failure (&error);
   if (json_wanted)
     json_print (results_link (operands[0], target));
   else

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -162,6 +163,14 @@ int
 report_lookup_failure (const struct lr_error *error, const char *field)
 {
   if (error->kind == LR_ERROR_INVALID_VALUE && strcmp (error->field, field) == 0)
+    return report_failure_as (error, report_own_status (STATUS_ABSENT));
+  return report_failure (error);
+}
+
+int
+report_path_failure (const struct lr_error *error)
+{
+  if (error->kind == LR_ERROR_REMOTE_OS && error->errnum == ENOENT)
     return report_failure_as (error, report_own_status (STATUS_ABSENT));
   return report_failure (error);
 }

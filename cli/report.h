@@ -46,6 +46,9 @@ int report_failure_as (const struct lr_error *error, int status);
 /* The same, of an operation that says INVALID_VALUE of FIELD where what it looks for is absent.  */
 int report_lookup_failure (const struct lr_error *error, const char *field);
 
+/* The same, of an operation that says ENOENT where a path leads to nothing.  */
+int report_path_failure (const struct lr_error *error);
+
 /* What was asked for is not there, which is no error to the library: a message on standard error,
    or nothing with --json, where the answer itself says so.  */
 int report_absent (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
