@@ -12,6 +12,7 @@
 #include "core/connection.h"
 
 #include "core/args.h"
+#include "core/call_list.h"
 #include "core/destination.h"
 #include "core/error.h"
 #include "core/exchange.h"
@@ -29,7 +30,6 @@
 
 enum
 {
-  BUCKETS = 256, /* for calls by their numbers */
   DEFAULT_TIMEOUT = 60000,
   DEFAULT_KEEP_ALIVE = 30000,
 };
@@ -59,8 +59,7 @@ struct lr_connection
   struct lr_call *unsent; /* answered calls whose bytes a plain link still has to send */
   struct lr_error reason; /* in PHASE_BROKEN */
 
-  struct lr_call *calls;            /* all whose callers wait, the last first */
-  struct lr_call *buckets[BUCKETS]; /* the same, by their numbers */
+  struct call_list calls; /* all whose callers wait */
   uint64_t last_id;
   struct lr_process *processes;
 
@@ -162,9 +161,7 @@ connection_processes (lr_connection *connection)
 static void
 fail_calls (lr_connection *connection, const struct lr_error *error)
 {
-  struct lr_call *call = connection->calls;
-  while (call != NULL && call->next != NULL)
-    call = call->next;
+  struct lr_call *call = call_list_oldest (&connection->calls);
   for (struct lr_call *before; call != NULL; call = before)
     {
       before = call->previous;
@@ -272,10 +269,7 @@ connection_last_id (const lr_connection *connection)
 struct lr_call *
 connection_find_call (lr_connection *connection, uint64_t id)
 {
-  struct lr_call *call = connection->buckets[id % BUCKETS];
-  while (call != NULL && call->id != id)
-    call = call->next_in_bucket;
-  return call;
+  return call_list_find (&connection->calls, id);
 }
 
 void
@@ -287,37 +281,6 @@ connection_introduce (lr_connection *connection, struct lr_call *call)
   call->state = &connection->state;
 }
 
-static void
-list_call (lr_connection *connection, struct lr_call *call)
-{
-  struct lr_call **bucket = &connection->buckets[call->id % BUCKETS];
-  call->next_in_bucket = *bucket;
-  *bucket = call;
-  call->previous = NULL;
-  call->next = connection->calls;
-  if (call->next != NULL)
-    call->next->previous = call;
-  connection->calls = call;
-}
-
-static void
-unlist_call (lr_connection *connection, struct lr_call *call)
-{
-  struct lr_call **place = &connection->buckets[call->id % BUCKETS];
-  while (*place != NULL && *place != call)
-    place = &(*place)->next_in_bucket;
-  if (*place == NULL)
-    return; /* it is not in the list */
-  *place = call->next_in_bucket;
-  if (call->previous != NULL)
-    call->previous->next = call->next;
-  else
-    connection->calls = call->next;
-  if (call->next != NULL)
-    call->next->previous = call->previous;
-  call->next = call->previous = NULL;
-}
-
 void
 connection_end_call (struct lr_call *call)
 {
@@ -326,7 +289,7 @@ connection_end_call (struct lr_call *call)
       session_abandon (call->channel);
       connection_flush_soon (call->connection);
     }
-  unlist_call (call->connection, call);
+  call_list_remove (&call->connection->calls, call);
   call_complete (call);
   call_free (call);
 }
@@ -494,7 +457,7 @@ connection_start_call (struct lr_call *call, struct completion *completion)
   call->completion = completion;
   if (call->id == 0)
     call->id = ++connection->last_id;
-  list_call (connection, call);
+  call_list_add (&connection->calls, call);
   if (call->timeout != 0)
     loop_set_timer (connection->loop, &call->timer, loop_later_with (call->timeout, call->patience),
                     call_is_late, call);
@@ -509,7 +472,7 @@ connection_give_up_call (struct lr_call *call, const struct lr_error *given)
   struct completion *completion = call->completion;
   struct lr_error error = *given;
   connection_blame (connection, &error);
-  unlist_call (connection, call);
+  call_list_remove (&connection->calls, call);
   loop_clear_timer (&call->timer);
   call->completion = NULL;
   if (call->worker != NULL)
@@ -543,9 +506,7 @@ is_open (lr_connection *connection)
   connection->phase = PHASE_OPEN;
   if (connection_speaks_sessions (connection))
     session_release (last_link (connection)->session);
-  struct lr_call *call = connection->calls;
-  while (call != NULL && call->next != NULL)
-    call = call->next;
+  struct lr_call *call = call_list_oldest (&connection->calls);
   for (struct lr_call *before; call != NULL; call = before)
     {
       before = call->previous;
@@ -672,7 +633,7 @@ begin_plain (lr_connection *connection, struct lr_error *error)
   call->started = true;
   call->in_plain_client = true;
   call->id = ++connection->last_id;
-  list_call (connection, call);
+  call_list_add (&connection->calls, call);
   plain_client_submit (&last_link (connection)->client, call);
   connection_flush_soon (connection);
   return 0;
@@ -808,6 +769,7 @@ free_connection (lr_connection *connection)
     link_free (&connection->links[i]);
   free (connection->links);
   destination_free (&connection->destination);
+  call_list_free (&connection->calls);
   free (connection);
 }
 
@@ -963,9 +925,7 @@ cancel_everything (lr_connection *connection)
   process_disconnect_all (connection->processes, connection->owns_loop, &error);
   cancel_own (connection);
   end_sent_calls (connection);
-  struct lr_call *call = connection->calls;
-  while (call != NULL && call->next != NULL)
-    call = call->next;
+  struct lr_call *call = call_list_oldest (&connection->calls);
   for (struct lr_call *before; call != NULL; call = before)
     {
       before = call->previous;

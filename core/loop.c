@@ -48,6 +48,7 @@ struct lr_loop
 
   struct call_queue tasks, notices;
   bool in_callback, stepping;
+  char *buffer;    /* owned; NULL: nobody has read yet */
   unsigned guests; /* transports and threads that have not ended */
 
   pthread_mutex_t lock; /* for what other threads post */
@@ -208,6 +209,14 @@ loop_close (struct loop_watch *watch)
   if (watch->fd >= 0)
     close (watch->fd);
   watch->fd = -1;
+}
+
+char *
+loop_buffer (lr_loop *loop)
+{
+  if (loop->buffer == NULL)
+    loop->buffer = malloc (LOOP_BUFFER);
+  return loop->buffer;
 }
 
 /* ---- making and freeing ---- */
@@ -680,6 +689,7 @@ lr_loop_free (lr_loop *loop)
   loop_unwatch (&loop->alarm);
   close_descriptors (loop);
   pthread_mutex_destroy (&loop->lock);
+  free (loop->buffer);
   free (loop->heap);
   free (loop);
 }

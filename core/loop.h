@@ -51,6 +51,15 @@ bool loop_set_timer (lr_loop *loop, struct loop_timer *timer, int64_t due,
                      void (*expired) (void *context), void *context);
 void loop_clear_timer (struct loop_timer *timer);
 
+enum
+{
+  LOOP_BUFFER = 256 << 10, /* bytes */
+};
+
+/* Room for what is read in a callback of a watch, until that returns: it is the same for all, so
+   that a thousand connections need no more of it than one.  NULL: no memory.  */
+char *loop_buffer (lr_loop *loop);
+
 /* Now, in milliseconds of the monotonic clock.  */
 int64_t loop_now (void);
 

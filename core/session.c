@@ -122,7 +122,7 @@ struct session
   size_t control_offered; /* in the pieces given last */
   size_t data_size;       /* bytes of one Data */
   int64_t data_time;      /* milliseconds that this one has taken */
-  char scratch[FRAME_DATA_MAX];
+  char *scratch;          /* owned: FRAME_DATA_MAX bytes; NULL: there was no Data to send yet */
 };
 
 /* ---- making and freeing ---- */
@@ -176,6 +176,7 @@ session_free (struct session *session)
       }
   frame_decoder_free (&session->decoder);
   buffer_free (&session->control);
+  free (session->scratch);
   free (session->nonce);
   free (session);
 }
@@ -692,6 +693,13 @@ make_data (struct session *session, struct session_channel *channel)
   struct stream *stream = &channel->streams[FRAME_STREAM_INPUT];
   size_t most = stream->credit < session->data_size ? stream->credit : session->data_size;
   const char *data = NULL;
+  if (session->scratch == NULL)
+    session->scratch = malloc (FRAME_DATA_MAX);
+  if (session->scratch == NULL)
+    {
+      session->no_memory = true;
+      return false;
+    }
   long size = channel->kind->input (channel->owner, session->scratch, most, &data);
   if (size < 0 && channel->owner != NULL)
     end_input (channel);

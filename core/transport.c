@@ -20,9 +20,8 @@
 enum
 {
   PIPE_SIZE = 1 << 20, /* bytes asked for; the kernel may allow less */
-  READ_SIZE = 256 << 10,
-  DRAIN_READS = 32, /* at a time: a far side may never stop talking */
-  POLL_STEP = 10,   /* milliseconds between two looks where there is no pidfd */
+  DRAIN_READS = 32,    /* at a time: a far side may never stop talking */
+  POLL_STEP = 10,      /* milliseconds between two looks where there is no pidfd */
 };
 
 /* ---- starting ---- */
@@ -419,16 +418,15 @@ output_ready (void *context, uint32_t events)
   struct transport *transport = context;
   char dropped[4096];
   (void) events;
-  if (!transport->ending && transport->buffer == NULL)
-    transport->buffer = malloc (READ_SIZE);
-  if (transport->ending || transport->buffer == NULL)
+  char *buffer = transport->ending ? NULL : loop_buffer (transport->loop);
+  if (buffer == NULL)
     {
       read_output (transport, dropped, sizeof dropped);
       return;
     }
-  ssize_t got = read_output (transport, transport->buffer, READ_SIZE);
+  ssize_t got = read_output (transport, buffer, LOOP_BUFFER);
   if (got > 0)
-    transport->hooks->received (transport->context, transport->buffer, (size_t) got);
+    transport->hooks->received (transport->context, buffer, (size_t) got);
   else if (got < 0)
     transport->hooks->output_ended (transport->context);
 }
@@ -582,8 +580,6 @@ transport_free (struct transport *transport)
       relay_free (transport);
       return;
     }
-  free (transport->buffer);
-  transport->buffer = NULL;
   loop_clear_timer (&transport->timer);
   loop_close (&transport->input);
   loop_close (&transport->output);

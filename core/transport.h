@@ -44,7 +44,6 @@ struct transport
 
   struct relay *relay; /* owned: it goes through another session; NULL: it is a child */
 
-  char *buffer;                           /* owned: for what is read; NULL: nothing was */
   pid_t pid;                              /* 0: none, or reaped */
   struct loop_watch input, output, error; /* we write; we read; we read.  fd -1: closed */
   struct loop_watch terminal;             /* our end of its terminal; fd -1: it has none */

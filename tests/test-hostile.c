@@ -397,7 +397,7 @@ static const struct unopened unopened[] = {
     GONE "it ended with status 125; it said: web: \\x1B[1mno\\x1B[0m such \\x00 container\\xFF",
     LR_ERROR_IO, 0, false },
   { "prints-and-ends",
-    GONE "it ended with status 1; it said: Welcome to web! ;This account is not available.",
+    GONE "it ended with status 1; it said: Welcome to web! ;This account is not available",
     LR_ERROR_IO, 0, false },
   { "closes-its-output", GONE "it ended with status 0", LR_ERROR_IO, 0, false },
 };

@@ -403,7 +403,7 @@ TEST_ON_LOOP (submitted, refuses_bad_arguments_without_a_callback)
     const char *field;
   } const cases[] = {
     { 0, &good, "operation" },
-    { LR_OPERATION_GET + 1, &good, "operation" },
+    { 1000, &good, "operation" },
     { LR_OPERATION_STAT, &stat, "path" },
     { LR_OPERATION_STAT, &unsized, "args" },
     { LR_OPERATION_STAT, NULL, "args" },
