@@ -41,10 +41,13 @@ enum
 };
 
 /* A file that is stored is looked at before it is run: `-x` knows nothing of a noexec mount, so
-   that a small one is tried first.  Signals end nothing until the dispatcher takes them, since
-   something is left to be removed: who sends one closes its input, too.  */
+   that a small one is tried first.  A shell that gets as far as to say that there is nothing to run
+   it with (127), as busybox's does without /proc, was let by the mount.  Signals end nothing until
+   the dispatcher takes them, since something is left to be removed: who sends one closes its input,
+   too.  Where there is no /dev/null, what is written there would make a file of that name: what is
+   not to be heard is closed instead, behind what is opened, which would get its number.  */
 const char bootstrap_script[] =
-    "trap \"\" HUP INT PIPE TERM; n=$1; z=$2; k=$4; m=$(uname -sm 2>/dev/null); echo LR-HERE $n "
+    "trap \"\" HUP INT PIPE TERM; n=$1; z=$2; k=$4; m=$(uname -sm 2>&-); echo LR-HERE $n "
     "$m; "
     "case $m in \"Linux $3\"|\"\") ;; *) echo LR-MACHINE $n $m; exit 1;; esac; "
     "read -r q; if test \"$q\" = \"LR-PAYLOAD $n\"; then :; else echo LR-EATEN $n; exit 1; fi; "
@@ -52,12 +55,12 @@ const char bootstrap_script[] =
     "/var/tmp \"$HOME\" /dev/shm; fi; i=0; "
     "for d in \"$@\"; do i=$((i+1)); if test $i -le $k; then continue; fi; "
     "case $d in /*) ;; *) continue;; esac; t=$d/" FOLDER "$n; p=$t/" NAME "; "
-    "(umask 077; mkdir \"$t\") 2>/dev/null || continue; "
-    "if (echo exit 0 >\"$p\" && chmod 700 \"$p\") 2>/dev/null && "
-    "\"$p\" </dev/null >/dev/null 2>&1; then "
-    "head -c $z 2>/dev/null >\"$p\"; r=$?; "
-    "if test $r = 127; then dd bs=1 count=$z 2>/dev/null >\"$p\"; r=$?; fi; "
-    "s=$(wc -c <\"$p\" 2>/dev/null); s=$((${s:-$z})); "
+    "(umask 077; mkdir \"$t\") 2>&- || continue; "
+    "if (echo exit 0 >\"$p\") 2>&- && chmod 700 \"$p\" 2>&- && "
+    "e=$(\"$p\" <\"$p\" 2>&1; r=$?; test $r = 0 || test $r = 127); then "
+    "head -c $z >\"$p\" 2>&-; r=$?; "
+    "if test $r = 127; then e=$(dd bs=1 count=$z 2>&1 >\"$p\"); r=$?; fi; "
+    "s=$(wc -c <\"$p\" 2>&-); s=$((${s:-$z})); "
     "if test $r = 0 && test $s = $z; then echo LR-PUT $n \"$d\"; exec \"$p\" --session $n --remove "
     "\"$t\"; fi; "
     "rm -rf \"$t\"; case $r in 0) echo LR-SHORT $n $s;; 127) echo LR-TOOLS $n;; "
@@ -92,8 +95,9 @@ struct bootstrap
   struct payload payload;
   size_t sent;
 
-  char *refusal; /* owned: the first place that a push was refused for, and why */
-  char *problem; /* owned */
+  char *shortage; /* owned: why the script has found no directory that takes programs */
+  char *refusal;  /* owned: the first place that a push was refused for, and why */
+  char *problem;  /* owned */
 };
 
 /* ---- what went wrong ---- */
@@ -331,6 +335,7 @@ bootstrap_free (struct bootstrap *bootstrap)
   if (bootstrap == NULL)
     return;
   payload_free (&bootstrap->payload);
+  free (bootstrap->shortage);
   free (bootstrap->refusal);
   free (bootstrap->problem);
   free (bootstrap->nonce);
@@ -539,7 +544,7 @@ take_full (struct bootstrap *bootstrap, const char *index)
 }
 
 static void
-complain_of_directories (struct bootstrap *bootstrap)
+take_shortage (struct bootstrap *bootstrap)
 {
   const char *directory = lr_hop_option (bootstrap->hop, "directory");
   if (directory != NULL && bootstrap->full > 0)
@@ -552,9 +557,11 @@ complain_of_directories (struct bootstrap *bootstrap)
     set_problem (
         bootstrap,
         "it has no directory that is writable and runs programs%s, among $XDG_RUNTIME_DIR, "
-        "$HOME/.cache, $TMPDIR, /tmp, /var/tmp, $HOME and /dev/shm: name one with the "
-        "option directory=PATH",
+        "$HOME/.cache, $TMPDIR, /tmp, /var/tmp, $HOME and /dev/shm",
         bootstrap->full > 0 ? " and has room for one" : "");
+  free (bootstrap->shortage);
+  bootstrap->shortage = bootstrap->problem;
+  bootstrap->problem = NULL;
 }
 
 static void
@@ -590,7 +597,7 @@ bootstrap_take_line (struct bootstrap *bootstrap, const char *line)
     set_problem (bootstrap, "it has neither head nor dd, so that the dispatcher can't be stored "
                             "there: " NAME_ONE);
   else if (find_word (bootstrap, line, "LR-NODIR") != NULL)
-    complain_of_directories (bootstrap);
+    take_shortage (bootstrap);
   else
     return false;
   return true;
@@ -623,6 +630,19 @@ could_not_run (const struct bootstrap_end *end)
   return end->status_known && (end->status == STATUS_NOT_RUN || end->status == STATUS_NOT_FOUND);
 }
 
+/* A directory that the far side's user can't use may be one that a push can.  */
+static bool
+go_on_from_shortage (struct bootstrap *bootstrap)
+{
+  if (bootstrap->hop->connector->push != NULL)
+    return begin_attempt (bootstrap, ATTEMPT_PUSH);
+  set_problem (bootstrap, "%s%s", bootstrap->shortage,
+               lr_hop_option (bootstrap->hop, "directory") != NULL
+                   ? ""
+                   : ": name one with the option directory=PATH");
+  return false;
+}
+
 /* The script has ended, or never begun.  */
 static bool
 go_on_from_script (struct bootstrap *bootstrap, const struct bootstrap_end *end)
@@ -631,6 +651,8 @@ go_on_from_script (struct bootstrap *bootstrap, const struct bootstrap_end *end)
     set_problem (bootstrap, "it says that it is a machine of another type each time");
   else if (bootstrap->other_machine || (bootstrap->no_room && bootstrap->full <= FULL_MAX))
     return begin_attempt (bootstrap, ATTEMPT_SCRIPT);
+  if (bootstrap->shortage != NULL)
+    return go_on_from_shortage (bootstrap);
   if (bootstrap->problem != NULL || end->explained)
     return false;
   if (bootstrap->here && could_not_run (end))
@@ -645,6 +667,13 @@ go_on_from_script (struct bootstrap *bootstrap, const struct bootstrap_end *end)
     set_problem (bootstrap, "it ended without a word of what it was to run, as where a command is "
                             "forced, or an account takes none");
   return false;
+}
+
+/* Why it is pushed.  */
+static const char *
+need_of_push (const struct bootstrap *bootstrap)
+{
+  return bootstrap->shortage != NULL ? bootstrap->shortage : "it has no shell";
 }
 
 static bool
@@ -671,8 +700,9 @@ go_on_from_push (struct bootstrap *bootstrap, const struct bootstrap_end *end)
   const char *place = place_of (bootstrap);
   if (end->status_known && end->status == 0)
     return begin_attempt (bootstrap, ATTEMPT_PUSHED);
-  set_problem (bootstrap, "it has no shell, and the dispatcher could not be put into its %s%s",
-               bootstrap->refusal == NULL ? "" : bootstrap->refusal, place);
+  set_problem (bootstrap, "%s, and the dispatcher could not be put into its %s%s",
+               need_of_push (bootstrap), bootstrap->refusal == NULL ? "" : bootstrap->refusal,
+               place);
   keep_refusal (bootstrap, end->said);
   return push_elsewhere (bootstrap);
 }
@@ -702,11 +732,11 @@ go_on_from_pushed (struct bootstrap *bootstrap, const struct bootstrap_end *end)
   if (!wrong_format && !end->explained && push_elsewhere (bootstrap))
     return true;
   if (wrong_format)
-    set_problem (bootstrap, "it has no shell, and no dispatcher is here for its machine");
+    set_problem (bootstrap, "%s, and no dispatcher is here for its machine",
+                 need_of_push (bootstrap));
   else
-    set_problem (bootstrap,
-                 "it has no shell, and the dispatcher that was put into its %s could not be run",
-                 place == NULL ? "directories" : place);
+    set_problem (bootstrap, "%s, and the dispatcher that was put into its %s could not be run",
+                 need_of_push (bootstrap), place == NULL ? "directories" : place);
   return false;
 }
 

@@ -199,7 +199,7 @@ start (struct request *request, struct command *command, struct launch *launch)
   if (open_descriptors (command, launch))
     launch_start (launch);
   else
-    launch->birth = (struct process_birth){ .stage = PROCESS_FORK, .errnum = errno };
+    launch_give_up (launch);
   command->started = launch->birth.stage == PROCESS_STARTED;
   if (command->started)
     {

@@ -194,11 +194,21 @@ launch_check (struct launch *launch, struct request *request, const struct launc
 
 /* ---- descriptors ---- */
 
+/* A device that is not as it should be is named: the program could be missing with the same
+   error.  */
+static bool
+lack (struct launch *launch, enum process_stage stage)
+{
+  if (errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+    launch->birth = (struct process_birth){ .stage = stage, .errnum = errno };
+  return false;
+}
+
 bool
 launch_null (struct launch *launch, int fd)
 {
   launch->far_ends[fd] = open ("/dev/null", (fd == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
-  return launch->far_ends[fd] >= 0;
+  return launch->far_ends[fd] >= 0 || lack (launch, PROCESS_NO_NULL);
 }
 
 bool
@@ -218,7 +228,7 @@ launch_terminal (struct launch *launch, int *master)
 {
   int slave;
   if (!terminal_open (master, &slave))
-    return false;
+    return lack (launch, PROCESS_NO_TERMINAL);
   launch->far_ends[0] = slave;
   launch->setup.terminal = true;
   /* So that it can be opened anew, as /dev/tty's own name.  Who may not do that can't become
@@ -253,9 +263,18 @@ launch_start (struct launch *launch)
 }
 
 void
+launch_give_up (struct launch *launch)
+{
+  if (launch->birth.stage == PROCESS_STARTED)
+    launch->birth = (struct process_birth){ .stage = PROCESS_FORK, .errnum = errno };
+}
+
+void
 launch_answer_failed (const struct launch *launch, struct request *request)
 {
   static const char *const stages[] = {
+    [PROCESS_NO_NULL] = "cannot open /dev/null",
+    [PROCESS_NO_TERMINAL] = "cannot open a pseudo-terminal",
     [PROCESS_GROUP] = "cannot change to the group",
     [PROCESS_USER] = "cannot change to the user",
     [PROCESS_CWD] = "cannot change to the directory",

@@ -47,6 +47,9 @@ bool launch_terminal (struct launch *launch, int *master);
 /* Start it with the far ends, which are closed here, on any thread.  How that went is in BIRTH.  */
 void launch_start (struct launch *launch);
 
+/* Its far ends could not be made, for the reason in BIRTH or else in errno.  */
+void launch_give_up (struct launch *launch);
+
 /* It was not started, for the reason in BIRTH.  */
 void launch_answer_failed (const struct launch *launch, struct request *request);
 

@@ -35,7 +35,9 @@ struct process_setup
 enum process_stage
 {
   PROCESS_STARTED,
-  PROCESS_NO_CWD, /* there is no such directory */
+  PROCESS_NO_CWD,  /* there is no such directory */
+  PROCESS_NO_NULL, /* /dev/null can't be opened */
+  PROCESS_NO_TERMINAL,
   PROCESS_FORK,
   PROCESS_TERMINAL,
   PROCESS_GROUP,

@@ -597,7 +597,7 @@ start (struct spawn *spawn)
     inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
   if (asked->term.present ? !open_terminal (spawn) : !open_pipes (spawn))
     {
-      spawn->launch.birth = (struct process_birth){ .stage = PROCESS_FORK, .errnum = errno };
+      launch_give_up (&spawn->launch);
       launched (&spawn->work);
     }
   else if (spawn->slow)

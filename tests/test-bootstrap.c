@@ -198,6 +198,7 @@ begin (void)
   cr_assert_not_null (make_directory ());
   before_count = 0;
   memset (pusher, 0, sizeof pusher);
+  pusher[0] = "/bin/false";
 }
 
 /* What is in a directory of the test's, but for "." and "..".  */

@@ -31,6 +31,10 @@ start_container docker shell "$scratch/shell"
 start_container docker bare "$scratch/bare"
 start_container docker memory "$scratch/bare" --tmpfs /tmp
 start_container docker fixed "$scratch/bare" --read-only
+cp -a "$scratch/shell" "$scratch/kept"
+chmod 755 "$scratch/kept/tmp" "$scratch/kept/var/tmp"
+start_container docker kept "$scratch/kept"
+start_container docker sealed "$scratch/kept" --read-only
 start_container docker paused "$scratch/shell"
 docker pause paused > /dev/null
 COMMAND=/bin/true start_container docker stopped "$scratch/shell"
@@ -43,6 +47,14 @@ nothing_is_left "without a shell nothing runs in the end" bare
 refuses "what is put beneath a file system of memory is missed" \
   "memory: it has no shell, and the dispatcher that was put into its /tmp could not be run; *" \
   "memory?directory=/tmp"
+leaves_no_file "what is put where the user may not write is removed" kept \
+  runs "a user who may write nowhere runs commands" "uid=1234(anna)*" anna@kept id
+refuses "so does nobody where nothing can be put" \
+  "sealed: it has no directory that is writable and runs programs, among *, and the dispatcher could not be put into its / (*), nor into its /var/tmp*" \
+  anna@sealed
+refuses "nor in a directory of theirs" \
+  "sealed: its directory /tmp is not there, not writable, or runs no programs, and the dispatcher could not be put into its /tmp; *" \
+  "anna@sealed?directory=/tmp"
 conform
 carry_files
 run_what_is_there

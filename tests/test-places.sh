@@ -94,7 +94,8 @@ for name in machine directory root process; do
   cp -a "$scratch/shell" "$scratch/$name"
 done
 make_bare_root "$scratch/bare"
-mkdir -p "$scratch/empty"
+make_root "$scratch/sparse"
+mkdir -p "$scratch/empty" "$scratch/sparse/dev"
 
 configure_lxc () {
   mkdir -p "$lxcpath/$1"
@@ -127,7 +128,7 @@ shared="program=env SYSTEMD_NSPAWN_LOCK=0 SYSTEMD_NSPAWN_TMPFS_TMP=0 systemd-nsp
 
 # Without the directory: what a killed container has left in its /tmp goes with that.
 list_files () {
-  find "$scratch"/{shell,machine,root,process} -xdev -printf '%p %m %U\n' | sort
+  find "$scratch"/{shell,machine,root,process,sparse} -xdev -printf '%p %m %U\n' | sort
 }
 before=$(list_files)
 
@@ -208,6 +209,12 @@ refuses_others "a process of somebody else" \
 
 runs "a user is in a directory" "uid=1234(anna) gid=77(friends)*" \
   "chroot:$scratch/root?user=anna:friends" id
+runs "neither /dev nor /proc is needed" "uid=0(root) gid=0(root)" "chroot:$scratch/sparse" id
+check "but for no input" 255 "longreach: $scratch/sparse: cannot open /dev/null: No such file or directory" \
+  "$longreach" run -n "chroot:$scratch/sparse" -- id
+check "and for a terminal" 255 \
+  "longreach: $scratch/sparse: cannot open a pseudo-terminal: No such file or directory" \
+  "$longreach" run -t "chroot:$scratch/sparse" -- id
 refuses "no directory" "$scratch/none: there is no such directory; *" "chroot:$scratch/none"
 refuses "a file" "/etc/passwd: it is not a directory; *" chroot:/etc/passwd
 refuses "a path from nowhere" "chroot: \"tmp\" is not an absolute path" chroot:tmp
