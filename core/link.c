@@ -91,7 +91,7 @@ quote (const struct link *link, char *buffer, size_t size)
 static void
 describe_end (const struct transport *transport, char *buffer, size_t size)
 {
-  if (transport->made_to_end || !transport_has_ended (transport))
+  if (transport->made_to_end || (!transport->status_known && !transport_has_ended (transport)))
     snprintf (buffer, size, "it closed its output, and went on");
   else if (!transport->status_known)
     snprintf (buffer, size, "it ended");
@@ -700,6 +700,7 @@ link_is_reached (struct link *link)
   link->settled_at = loop_now ();
   link->phase = LINK_OPEN;
   stop_asking (link);
+  transport_forget_tail (&link->transport); /* greetings, and warnings that were none */
   watch_life (link);
   if (link->session != NULL && session_is_unremoved (link->session))
     clean (link);

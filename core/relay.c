@@ -59,6 +59,15 @@ note_failure (struct transport *transport, const struct packet *packet)
   transport_hear (transport, what, strlen (what));
 }
 
+/* What was to run the dispatcher was killed.  The dispatcher may be there still, ending its
+   commands since nobody is left who writes to it: what becomes of those is no answer.  */
+static void
+give_up_orphan (struct transport *transport)
+{
+  if (transport->status < 0 && !transport->ending)
+    transport->hooks->output_ended (transport->context);
+}
+
 static void
 take_packet (void *owner, const struct packet *packet, bool final)
 {
@@ -68,6 +77,7 @@ take_packet (void *owner, const struct packet *packet, bool final)
     {
       transport->status_known = true;
       transport->status = packet->exited.returncode;
+      give_up_orphan (transport);
     }
   else if (packet->id != PACKET_STARTED && packet->id != PACKET_CLOSED)
     note_failure (transport, packet);

@@ -7,7 +7,7 @@ set -eu
 
 # shellcheck source=tests/servers.sh
 . "$(dirname "$0")/servers.sh"
-need docker dockerd runc busybox unshare chroot
+need docker dockerd runc busybox unshare chroot sudo
 # shellcheck source=tests/ssh.sh
 . "$(dirname "$0")/ssh.sh"
 # shellcheck source=tests/conforms.sh
@@ -19,6 +19,8 @@ clean_up () {
   rm -rf "$scratch"
 }
 umask 022
+busy=$builddir/tests/busy
+[ ! -x "$builddir/tests/.libs/busy" ] || busy=$builddir/tests/.libs/busy
 begin_users
 # Root lives here for once, so that nothing else is found among what is left.
 mkdir -p "$scratch/home/root/.cache"
@@ -34,10 +36,18 @@ make_root "$scratch/shell"
 make_bare_root "$scratch/bare"
 start_container docker shell "$scratch/shell"
 start_container docker bare "$scratch/bare"
-# One with docker in it, which is this machine's.
-mkdir -p "$scratch"/host/{etc,tmp,usr,run}
+# One with this machine's programs, docker and sudo among them, and with users of its own.
+mkdir -p "$scratch"/host/{etc/pam.d,root,tmp,usr,run}
+chmod 1777 "$scratch/host/tmp"
 ln -s usr/bin usr/sbin usr/lib usr/lib64 "$scratch/host"
-start_container docker host "$scratch/host" --volume /usr:/usr:ro --volume "$scratch:$scratch"
+make_users "$scratch/host"
+printf '%s required pam_permit.so\n' auth account session > "$scratch/host/etc/pam.d/sudo"
+printf 'root ALL=(ALL:ALL) ALL\n' > "$scratch/sudoers"
+install --mode 440 "$scratch/sudoers" "$scratch/host/etc/sudoers"
+start_container docker host "$scratch/host" --hostname localhost --volume /usr:/usr:ro --volume "$scratch:$scratch"
+chown root:root "$scratch/sudoers"
+chmod 440 "$scratch/sudoers"
+mount --bind "$scratch/sudoers" /etc/sudoers
 mkdir -p "$scratch/root"
 cp -a "$scratch/shell/." "$scratch/root"
 mkdir -p "$scratch"/root/{dev,proc}
@@ -47,15 +57,15 @@ mount --bind /proc "$scratch/root/proc"
 
 ssh=config=$scratch/ssh_config
 daemon=host=$DOCKER_HOST
-three="ssh:one?$ssh,docker:shell?$daemon,exec:chroot /"
+three="ssh:one?$ssh,docker:host?$daemon,sudo:"
 
 # ---- what holds for every connector ----
 
 declare -A targets=(
-  [ssh-docker-exec]=$three
+  [ssh-docker-sudo]=${three}anna
   [docker-docker]="docker:host,docker:bare?$daemon"
   [ssh-ssh-local]="ssh:one?$ssh,ssh:two?$ssh,local:"
-  [local-chroot]="local:,chroot:$scratch/root"
+  [sudo-chroot]="sudo:,chroot:$scratch/root"
 )
 conformances=()
 for name in "${!targets[@]}"; do
@@ -99,7 +109,7 @@ staged () {
   local place
   for place in "$(root_of docker shell)" "$(root_of docker bare)" "$(root_of docker host)" \
     "$scratch/root" "$scratch/home/root"; do
-    find "$place"/ -xdev -maxdepth 3 -name '.lr-*'
+    find "$place"/ -xdev -maxdepth 3 \( -name '.lr-*' -o -name '.put.*' \)
   done
 }
 
@@ -107,20 +117,81 @@ nothing_staged () {
   [ -z "$(staged)" ]
 }
 
+# Of what a chain has on its way, and of what $busy has started.  A container's first process is no
+# help to what is left to it: what has ended may wait there.
+running () {
+  # shellcheck disable=SC2009 # their state is needed, too
+  ps -e -o pid=,stat=,args= | grep -v '^ *[0-9]* Z' \
+    | grep -E ' (/\S*/)?(longreach-\S*|ssh|docker .*exec|sudo|sleep 27182) ' || true
+}
+
 nothing_runs () {
-  ! pgrep -x longreach-dispa > /dev/null
+  [ -z "$(running)" ]
 }
 
 # expect_nothing NAME
 expect_nothing () {
   if ! wait_until 15 nothing_runs; then
-    not_ok "$1: no process is left" "$(ps -ef)"
+    not_ok "$1: no process is left" "$(running)"
   elif ! wait_until 5 nothing_staged; then
-    not_ok "$1: no dispatcher is left" "$(staged)"
+    not_ok "$1: no file is left" "$(staged)"
   else
     ok "$1: nothing is left"
   fi
 }
-expect_nothing "after all that"
+expect_nothing "after the conformance suite"
+
+# ---- whatever is killed ----
+
+# dispatcher_of NAME: the dispatcher that was started by a program of that name.
+dispatcher_of () {
+  local pid parent
+  for pid in $(pgrep -x longreach-dispa); do
+    parent=$(ps -o ppid= -p "$pid")
+    [[ $(cat "/proc/${parent// /}/comm") != $1* ]] || echo "$pid"
+  done
+}
+
+# From here to the end: what it is, how it is found, and what is said when it is killed.
+parts=(
+  "the ssh client|pgrep -P \$client -x ssh|0: one: the dispatcher is gone: it was ended by signal 9"
+  "sshd's process|ps -o ppid= -p \$(dispatcher_of sshd)|0: one: the connection was lost; ssh says: *"
+  "the first dispatcher|dispatcher_of sshd|0: one: * nothing was said: what ran there was killed, *"
+  "docker's client|pgrep -P \$(dispatcher_of sshd) -x docker|1: host: the dispatcher is gone: it was ended by signal 9"
+  "the second dispatcher|dispatcher_of containerd-shim|1: host: the dispatcher was killed, as all that runs in a container *"
+  "sudo|pgrep -P \$(dispatcher_of containerd-shim) -x sudo|2: sudo: the dispatcher is gone: it was ended by signal 9"
+  "the last dispatcher|dispatcher_of sudo|2: sudo: the dispatcher is gone: it was ended by signal 9"
+)
+
+# lose NAME FIND SENTENCE: kill what FIND finds, while a call, a command and transfers are under way.
+# All of them, and a later one, end with that sentence.
+lose () {
+  local name=$1 sentence=$3 victim said what begun expected=
+  "$busy" "$three" /tmp sleep 27182 > "$scratch/said" 2>&1 < /dev/null &
+  client=$!
+  wait_until 30 grep -q . "$scratch/said" || true
+  victim=$(eval "$2")
+  begun=$SECONDS
+  # shellcheck disable=SC2086 # it is a number, with a space before it
+  kill -KILL $victim || true
+  wait "$client" || true
+  said=$(sort "$scratch/said")
+  for what in call command get "new call" put; do
+    expected+="$what io of hop $sentence"$'\n'
+  done
+  # shellcheck disable=SC2053 # it is a pattern
+  if [[ $said == ${expected}ready ]] && ((SECONDS - begun <= 10)) \
+    && [ "$(grep -o 'hop .*' "$scratch/said" | sort -u | wc -l)" = 1 ]; then
+    ok "all that is under way fails alike when $name is killed"
+  else
+    not_ok "all that is under way fails alike when $name is killed" \
+      "after $((SECONDS - begun)) s, $victim: $said"
+  fi
+  expect_nothing "$name is killed"
+}
+for part in "${parts[@]}"; do
+  IFS='|' read -r name find sentence <<< "$part"
+  lose "$name" "$find" "$sentence"
+done
 
 exit "$failed"

@@ -183,8 +183,8 @@ ssh_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_text *ou
     return;
   struct line last = find_last_line (stderr_tail);
   if (last.size < 0)
-    lr_text_set (out,
-                 "ssh ended with status 255, and nothing was said (does its LogLevel silence it?)");
+    lr_text_set (out, "ssh ended with status 255, and nothing was said: what ran there was killed, "
+                      "unless its LogLevel silences ssh");
   else
     lr_text_set (out, "ssh ended with status 255, and the last that was said is: %.*s", last.size,
                  last.text);
