@@ -166,6 +166,9 @@ read_entries (struct entries *entries, const char *data, size_t size, bool itsel
     }
   if (status == 0 && !packet_decoder_between_packets (&decoder))
     status = error_set (error, LR_ERROR_IO, "%s: a list of files ends inside an entry", host);
+  else if (status == 0 && itself && entries->count != 1)
+    status = error_set (error, LR_ERROR_IO, "%s: a file is described by %zu entries", host,
+                        entries->count);
   packet_decoder_free (&decoder);
   return status;
 }
