@@ -2,12 +2,14 @@
 
 #ifdef LONGREACH_PORTABLE
 
-#  include "dispatcher/sha512.h"
+/* Deprecated, but all of EVP comes with a static EVP_sha512.  */
+#  define OPENSSL_SUPPRESS_DEPRECATED
+#  include <openssl/sha.h>
 #  include <stdlib.h>
 
 struct digest
 {
-  struct sha512 sha512;
+  SHA512_CTX context;
 };
 
 struct digest *
@@ -15,22 +17,20 @@ digest_begin (void)
 {
   struct digest *digest = malloc (sizeof *digest);
   if (digest != NULL)
-    sha512_begin (&digest->sha512);
+    SHA512_Init (&digest->context);
   return digest;
 }
 
 bool
 digest_add (struct digest *digest, const void *data, size_t size)
 {
-  sha512_add (&digest->sha512, data, size);
-  return true;
+  return SHA512_Update (&digest->context, data, size) == 1;
 }
 
 bool
 digest_end (struct digest *digest, unsigned char result[DIGEST_SIZE])
 {
-  sha512_end (&digest->sha512, result);
-  return true;
+  return SHA512_Final (result, &digest->context) == 1;
 }
 
 void

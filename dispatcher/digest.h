@@ -1,4 +1,4 @@
-/* SHA-512: through OpenSSL, or, in the portable dispatcher, by ourselves.  */
+/* SHA-512, through OpenSSL.  */
 
 #ifndef DISPATCHER_DIGEST_H
 #define DISPATCHER_DIGEST_H
