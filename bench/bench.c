@@ -7,6 +7,8 @@
 
 #include "bench/bench.h"
 
+#include "bench/table.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -57,7 +59,7 @@ check_system (bool fine, const char *what)
     die (what, strerror (errno));
 }
 
-static double
+double
 now (void)
 {
   struct timespec time;
@@ -208,16 +210,11 @@ median (double *times)
   return times[settings.rounds / 2];
 }
 
-static void
-show (const struct row *row, double mine, double theirs)
+/* The median of WAY's times, as the row shows it.  */
+static double
+figure_of (const struct row *row, const struct way *way, double *times)
 {
-  printf ("%-27s %9.1f %s  %-36s %9.1f %s  %5.2f", row->what, mine * row->scale, row->unit,
-          row->limit.name, theirs * row->scale, row->unit, mine / theirs);
-  double most = row->at_most + (row->more == NULL ? 0 : row->more () / theirs);
-  if (row->at_most > 0)
-    printf ("  %5.2f  %s\n", most, mine / theirs <= most ? "met" : "MISSED");
-  else
-    printf ("      -\n");
+  return median (times) * row->scale / (way->units > 0 ? way->units : 1);
 }
 
 void
@@ -242,15 +239,16 @@ measure (const struct row *row)
       }
   if (row->one_processor)
     pin (false);
-  double mine = median (times[0]);
-  show (row, mine, median (times[1]));
+  double theirs = figure_of (row, &row->limit, times[1]);
+  table_add (&(struct line){
+      .what = row->what,
+      .unit = row->unit,
+      .ours = figure_of (row, &row->ours, times[0]),
+      .limit_name = row->limit.name,
+      .limit = theirs,
+      .at_most = row->at_most + (row->more == NULL ? 0 : row->more () * row->scale / theirs) });
   for (int i = 2; i < count; i++)
-    {
-      double theirs = median (times[i]);
-      printf ("%-27s %9s %*s  %-36s %9.1f %s  %5.2f\n", "", "", (int) strlen (row->unit), "",
-              ways[i]->name, theirs * row->scale, row->unit, mine / theirs);
-    }
-  fflush (stdout);
+    table_add_other (ways[i]->name, figure_of (row, ways[i], times[i]));
 }
 
 /* ---- files ---- */
@@ -333,17 +331,17 @@ read_settings (void)
 
 /* ---- the worker ---- */
 
+static void (*const parts[]) (void) = { measure_memory, measure_local, measure_ssh, measure_users,
+                                        measure_scale };
+
 static void
-work (void)
+work (bool as_json)
 {
   prctl (PR_SET_PDEATHSIG, SIGTERM);
-  printf ("%d rounds each, medians; %zu bytes are moved, and %zu where there is a delay\n",
-          settings.rounds, settings.bytes, settings.delayed_bytes);
-  printf ("%-27s %12s  %-36s %12s  %5s  %5s\n", "what", "ours", "limit", "", "ratio", "most");
-  fflush (stdout);
-  measure_local ();
-  measure_ssh ();
-  measure_users ();
+  table_begin (as_json, getenv ("BENCH_JSON"));
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    parts[i]();
+  table_end ();
 }
 
 static void
@@ -366,13 +364,15 @@ main (int argc, char **argv)
 {
   int status;
   wanted = argv + (argc > 0);
+  bool as_json = *wanted != NULL && strcmp (*wanted, "--json") == 0;
+  wanted += as_json;
   read_settings ();
   make_directory ();
   worker = fork ();
   check_system (worker >= 0, "fork");
   if (worker == 0)
     {
-      work ();
+      work (as_json);
       return 0;
     }
   pass_on_signals ();

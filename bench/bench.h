@@ -51,6 +51,7 @@ struct way
   void (*once) (void);
   void (*after) (void);  /* NULL: nothing; clears up, and isn't timed */
   bool (*exists) (void); /* NULL: it does */
+  double units;          /* that it does at once, of which one is shown; 0: one */
 };
 
 struct row
@@ -75,8 +76,10 @@ void measure (const struct row *row);
 /* ---- the parts ---- */
 
 void measure_local (void);
+void measure_memory (void);
 void measure_ssh (void);
 void measure_users (void);
+void measure_scale (void);
 
 /* With a configuration for the server that runs.  */
 bool trees_are_wanted (void);
@@ -95,6 +98,8 @@ void run_locally (const char *const *command);
 
 /* The same with what a shell makes of FORMAT.  */
 __attribute__ ((__format__ (__printf__, 1, 2))) void run_script (const char *format, ...);
+
+double now (void); /* seconds */
 
 /* The most memory that a process ever had resident, in KiB.  */
 long peak_of (long pid);

@@ -17,20 +17,38 @@ enum
 
 static lr_loop *loop;
 static lr_connection *connection;
+static lr_connection *chain; /* of three hops; NULL: not asked yet */
 
 /* ---- one round trip ---- */
 
 static void
-getenv_round_trips (void)
+ask_round_trips (lr_connection *asked)
 {
   struct lr_getenv_args args = LR_GETENV_ARGS (.key = "HOME");
   struct lr_error error;
   char *value;
   for (int i = 0; i < ROUND_TRIPS; i++)
     {
-      check (lr_getenv (connection, &args, &value, &error), &error);
+      check (lr_getenv (asked, &args, &value, &error), &error);
       lr_free (value);
     }
+}
+
+static void
+getenv_round_trips (void)
+{
+  ask_round_trips (connection);
+}
+
+/* Through three dispatchers; opened in the round that doesn't count.  */
+static void
+chained_round_trips (void)
+{
+  struct lr_error error;
+  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:,local:,local:", .loop = loop);
+  if (chain == NULL)
+    check (lr_open (NULL, &args, &chain, &error), &error);
+  ask_round_trips (chain);
 }
 
 /* Two processes that hand a byte back and forth.  */
@@ -178,6 +196,12 @@ static const struct row rows[] = {
     .scale = 1e6 / ROUND_TRIPS,
     .unit = "us",
     .one_processor = true },
+  { .what = "one round trip, three hops",
+    .ours = { .once = chained_round_trips },
+    .limit = { .name = "through one", .once = getenv_round_trips },
+    .scale = 1e6 / ROUND_TRIPS,
+    .unit = "us",
+    .one_processor = true },
   { .what = "10,000 stat at once",
     .ours = { .once = stats_at_once },
     .limit = { .name = "one at a time", .once = stats_one_at_a_time },
@@ -234,11 +258,9 @@ measure_local (void)
   check (lr_loop_new (&loop, &error), &error);
   struct lr_open_args args = LR_OPEN_ARGS (.url = "local:", .loop = loop);
   check (lr_open (NULL, &args, &connection, &error), &error);
-  long far = peak_of (child_pid ()), near = peak_of (getpid ());
   for (size_t i = 0; i < ROWS; i++)
     measure (&rows[i]);
-  printf ("dispatcher, peak resident: %ld KiB; idle %ld KiB\n", peak_of (child_pid ()), far);
-  printf ("client, peak resident above idle: %ld KiB\n", peak_of (getpid ()) - near);
+  lr_close (chain);
   lr_close (connection);
   lr_loop_free (loop);
 }

@@ -68,6 +68,7 @@ write_server_config (const char *path, int port)
               "AuthorizedKeysFile \"%s.pub\"\n"
               "PidFile none\n"
               "UsePAM no\n"
+              "MaxStartups 1000\n"
               "StrictModes no\n"
               "PermitRootLogin yes\n"
               "PasswordAuthentication no\n"

@@ -60,5 +60,5 @@ measure_users (void)
   if (sudo_is_allowed ())
     measure (&row);
   else
-    printf ("%s: not measured, for sudo asks here, or is not there\n", row.what);
+    fprintf (stderr, "bench: %s: not measured, for sudo asks here, or is not there\n", row.what);
 }

@@ -417,7 +417,7 @@ serve_input (void *context)
   while (session.used < session.have && may_serve ())
     {
       serve_one ();
-      if (loop_now () - began > SLICE)
+      if (session.used < session.have && loop_now () - began > SLICE)
         break;
     }
   return session.used < session.have && may_serve ();
