@@ -15,6 +15,7 @@
 
 #include <longreach/connector.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -77,6 +78,18 @@ open_in (lr_call *call, const char *path, int flags)
   struct open_how how = { .flags = (unsigned) (flags | O_CLOEXEC),
                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
   return (int) syscall (SYS_openat2, tree->root, path, &how, sizeof how);
+}
+
+/* The directory that PATH ends in, and in *NAME its last name, which is nowhere followed.  */
+static int
+open_above (lr_call *call, const char *path, const char **name)
+{
+  const char *slash = strrchr (path, '/');
+  *name = slash == NULL ? path : slash + 1;
+  char *above = slash == NULL ? strdup (".") : strndup (path, (size_t) (*name - path));
+  int directory = above == NULL ? -1 : open_in (call, above, O_PATH | O_DIRECTORY);
+  free (above);
+  return directory;
 }
 
 static void
@@ -416,11 +429,8 @@ tree_upload (lr_call *call, const struct lr_upload_args *args)
 {
   struct stat old;
   struct attributes attributes;
-  const char *slash = strrchr (args->file, '/');
-  const char *name = slash == NULL ? args->file : slash + 1;
-  char *parent = slash == NULL ? strdup (".") : strndup (args->file, (size_t) (name - args->file));
-  int directory = parent == NULL ? -1 : open_in (call, parent, O_PATH | O_DIRECTORY);
-  free (parent);
+  const char *name;
+  int directory = open_above (call, args->file, &name);
   if (directory < 0)
     {
       fail_by_errno (call, "write", args->file);
@@ -435,6 +445,117 @@ tree_upload (lr_call *call, const struct lr_upload_args *args)
         fail_by_errno (call, "write", args->file);
     }
   close (directory);
+}
+
+/* ---- directories ---- */
+
+/* Tell of what is called NAME, which has PATH in DIRECTORY.  -1: nobody wants more.  */
+static int
+add_entry (lr_call *call, const char *name, int directory, const char *path,
+           const struct stat *info)
+{
+  char owner[64], group[64], target[4096];
+  ssize_t size =
+      S_ISLNK (info->st_mode) ? readlinkat (directory, path, target, sizeof target - 1) : -1;
+  if (size >= 0)
+    target[size] = '\0';
+  name_user (call, info->st_uid, owner);
+  name_group (call, info->st_gid, group);
+  struct lr_directory_entry entry =
+      LR_DIRECTORY_ENTRY (.name = name, .type = type_of (info->st_mode),
+                          .mode = info->st_mode & 07777, .owner = owner, .group = group,
+                          .file_size = (uint64_t) info->st_size,
+                          .mtime_ns = nanoseconds (info->st_mtim),
+                          .ctime_ns = nanoseconds (info->st_ctim), .device = info->st_dev,
+                          .inode = info->st_ino, .links = info->st_nlink,
+                          .blocks = (uint64_t) info->st_blocks, .target = size < 0 ? NULL : target);
+  return lr_call_add_entry (call, &entry);
+}
+
+static void
+list_itself (lr_call *call, const struct lr_list_args *args)
+{
+  struct stat info;
+  int fd = open_in (call, args->path, O_PATH | (args->no_follow ? O_NOFOLLOW : 0));
+  if (fd < 0 || fstat (fd, &info) != 0)
+    fail_by_errno (call, "look at", args->path);
+  else
+    {
+      add_entry (call, args->path, fd, "", &info);
+      lr_reply_done (call);
+    }
+  if (fd >= 0)
+    close (fd);
+}
+
+static void
+tree_list (lr_call *call, const struct lr_list_args *args)
+{
+  if (args->itself)
+    {
+      list_itself (call, args);
+      return;
+    }
+  int fd = open_in (call, args->path, O_RDONLY | O_DIRECTORY | (args->no_follow ? O_NOFOLLOW : 0));
+  DIR *directory = fd < 0 ? NULL : fdopendir (fd);
+  if (directory == NULL)
+    {
+      fail_by_errno (call, "list", args->path);
+      if (fd >= 0)
+        close (fd);
+      return;
+    }
+  bool wanted = true;
+  for (const struct dirent *entry; wanted && (errno = 0, entry = readdir (directory)) != NULL;)
+    {
+      struct stat info;
+      if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0
+          && fstatat (fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        wanted = add_entry (call, entry->d_name, fd, entry->d_name, &info) == 0;
+    }
+  if (wanted && errno != 0)
+    fail_by_errno (call, "list", args->path);
+  else
+    lr_reply_done (call);
+  closedir (directory);
+}
+
+static void
+tree_remove (lr_call *call, const struct lr_remove_args *args)
+{
+  const char *name;
+  if (args->recursive)
+    {
+      refuse (call, "recursive", "directories are removed one by one");
+      return;
+    }
+  int directory = open_above (call, args->path, &name);
+  int status = directory < 0 ? -1 : unlinkat (directory, name, 0);
+  if (directory >= 0 && status != 0 && errno == EISDIR)
+    status = unlinkat (directory, name, AT_REMOVEDIR);
+  if (status == 0)
+    lr_reply_done (call);
+  else
+    fail_by_errno (call, "remove", args->path);
+  if (directory >= 0)
+    close (directory);
+}
+
+static void
+tree_rename (lr_call *call, const struct lr_rename_args *args)
+{
+  const char *old_name, *new_name;
+  int from = open_above (call, args->source, &old_name);
+  int to = from < 0 ? -1 : open_above (call, args->target, &new_name);
+  if (to >= 0
+      && renameat2 (from, old_name, to, new_name, args->no_replace ? RENAME_NOREPLACE : 0) == 0)
+    lr_reply_done (call);
+  else
+    fail_by_errno (call, "rename", args->source);
+  if (from >= 0)
+    close (from);
+  if (to >= 0)
+    close (to);
 }
 
 /* ---- programs ---- */
@@ -499,5 +620,6 @@ LR_CONNECTOR (pretend, "pretend", "a directory tree that passes for a host",
               .target_form = LR_TARGET_PATH, .open = tree_open, .close = tree_close,
               .run = tree_run, .stat = tree_stat, .upload = tree_upload, .download = tree_download,
               .resolve_user = tree_resolve_user, .resolve_group = tree_resolve_group,
-              .query_user = tree_query_user, .query_group = tree_query_group);
+              .query_user = tree_query_user, .query_group = tree_query_group, .list = tree_list,
+              .remove = tree_remove, .rename = tree_rename);
 LR_PLUGIN ("1.0", &pretend);

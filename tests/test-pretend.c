@@ -189,6 +189,82 @@ Test (pretend, upload_and_download)
   free_finished (&left);
 }
 
+static const struct lr_directory_entry *
+find_entry (const struct lr_list_result *list, const char *name)
+{
+  for (size_t i = 0; i < list->count; i++)
+    if (strcmp (list->items[i]->name, name) == 0)
+      return list->items[i];
+  cr_assert_fail ("%s is not listed", name);
+  return NULL;
+}
+
+Test (pretend, list)
+{
+  struct lr_list_result *result;
+  BOTH_WAYS
+  {
+    struct lr_list_args args = LR_LIST_ARGS (.path = "/");
+    CALL (result, lr_list, LR_OPERATION_LIST, &args);
+    cr_assert_eq (result->count, 4);
+    const struct lr_directory_entry *entry = find_entry (result, "file");
+    cr_expect (entry->type == LR_FILE_REGULAR && entry->mode == 0640 && entry->file_size == 7);
+    cr_expect (entry->links == 1 && entry->target == NULL);
+    entry = find_entry (result, "link");
+    cr_expect_eq (entry->type, LR_FILE_LINK);
+    cr_expect_str_eq (entry->target, "/etc/passwd");
+    cr_expect_eq (find_entry (result, "etc")->type, LR_FILE_DIRECTORY);
+    lr_free (result);
+    struct lr_list_args itself = LR_LIST_ARGS (.path = "/link", .itself = 1, .no_follow = 1);
+    CALL (result, lr_list, LR_OPERATION_LIST, &itself);
+    cr_assert_eq (result->count, 1);
+    cr_expect_str_eq (result->items[0]->name, "/link");
+    cr_expect_str_eq (result->items[0]->target, "/etc/passwd");
+    lr_free (result);
+  }
+}
+
+/* These have no result.  */
+static int
+rename_file (lr_connection *at, const struct lr_rename_args *args, void **result,
+             struct lr_error *error)
+{
+  *result = NULL;
+  return lr_rename (at, args, error);
+}
+
+static int
+remove_file (lr_connection *at, const struct lr_remove_args *args, void **result,
+             struct lr_error *error)
+{
+  *result = NULL;
+  return lr_remove (at, args, error);
+}
+
+Test (pretend, rename_and_remove)
+{
+  struct stat info;
+  void *nothing;
+  BOTH_WAYS
+  {
+    cr_assert_eq (mkdir (path_in ("tree/empty"), 0755), 0);
+    write_file (path_in ("tree/old"), "x", 1, 0644);
+    struct lr_rename_args rename = LR_RENAME_ARGS (.source = "/old", .target = "/../../etc/new");
+    CALL (nothing, rename_file, LR_OPERATION_RENAME, &rename);
+    cr_expect_null (nothing);
+    cr_assert_eq (stat (path_in ("tree/etc/new"), &info), 0);
+    static const char *const paths[] = { "/etc/new", "/empty" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+      {
+        struct lr_remove_args remove = LR_REMOVE_ARGS (.path = paths[i]);
+        CALL (nothing, remove_file, LR_OPERATION_REMOVE, &remove);
+        cr_expect_null (nothing);
+      }
+    cr_expect_neq (stat (path_in ("tree/etc/new"), &info), 0);
+    cr_expect_neq (stat (path_in ("tree/empty"), &info), 0);
+  }
+}
+
 Test (pretend, names)
 {
   char *name;
@@ -310,6 +386,27 @@ Test (pretend, its_own_errors_come_through)
                   "there is no digest of files in a tree");
   struct lr_download_args absent = LR_DOWNLOAD_ARGS (.file = "/absent");
   expect_refused (LR_OPERATION_DOWNLOAD, &absent, LR_ERROR_INVALID_VALUE, "no such file: /absent");
+  struct lr_list_args list = LR_LIST_ARGS (.path = "/escape");
+  expect_refused (LR_OPERATION_LIST, &list, LR_ERROR_REMOTE_OS,
+                  "cannot list /escape: No such file or directory");
+  struct lr_list_args little = LR_LIST_ARGS (.path = "/", .limit = 1);
+  struct lr_list_result *result;
+  struct lr_error error;
+  cr_expect_eq (lr_list (connection, &little, &result, &error), -1);
+  cr_expect (error.kind == LR_ERROR_INVALID_VALUE && strcmp (error.field, "limit") == 0);
+  struct lr_rename_args taken =
+      LR_RENAME_ARGS (.source = "/file", .target = "/link", .no_replace = 1);
+  expect_refused (LR_OPERATION_RENAME, &taken, LR_ERROR_REMOTE_OS,
+                  "cannot rename /file: File exists");
+  struct lr_remove_args full = LR_REMOVE_ARGS (.path = "/etc");
+  expect_refused (LR_OPERATION_REMOVE, &full, LR_ERROR_REMOTE_OS,
+                  "cannot remove /etc: Directory not empty");
+  struct lr_remove_args tree = LR_REMOVE_ARGS (.path = "/etc", .recursive = 1);
+  expect_refused (LR_OPERATION_REMOVE, &tree, LR_ERROR_UNSUPPORTED,
+                  "directories are removed one by one");
+  struct lr_set_attributes_args set = LR_SET_ATTRIBUTES_ARGS (.path = "/file", .mode = "600");
+  expect_refused (LR_OPERATION_SET_ATTRIBUTES, &set, LR_ERROR_UNSUPPORTED,
+                  "the connector pretend has no set_attributes");
   struct lr_upload_args owner = LR_UPLOAD_ARGS (.file = "/new", .owner = "nope");
   expect_refused (LR_OPERATION_UPLOAD, &owner, LR_ERROR_INVALID_VALUE, "there is no user nope");
   struct lr_query_user_args hash = LR_QUERY_USER_ARGS (.user = "ann", .password_hash = 1);
