@@ -190,6 +190,66 @@ Test (file_systems, temporary_files_and_the_file_system_they_are_on)
   lr_free (system);
 }
 
+/* ---- submitted ---- */
+
+/* The result of OPERATION, submitted to the connection, which has LOOP.  */
+static void *
+answer_of (lr_loop *loop, enum lr_operation operation, const void *args)
+{
+  struct outcome answer = { .count = 0 };
+  submit (connection, operation, args, &answer);
+  dispatch_until (loop, &answer);
+  expect_success (&answer, "submitted");
+  return answer.result;
+}
+
+Test (file_systems, each_of_them_can_be_submitted)
+{
+  struct lr_error error;
+  lr_loop *loop;
+  struct stat info;
+  lr_close (connection);
+  cr_assert_eq (lr_loop_new (&loop, &error), 0);
+  struct lr_open_args open = LR_OPEN_ARGS (.url = "local:", .loop = loop);
+  cr_assert_eq (lr_open (NULL, &open, &connection, &error), 0, "%s", error.message);
+
+  struct lr_make_directory_args make = LR_MAKE_DIRECTORY_ARGS (.path = path_in ("d"));
+  cr_expect_null (answer_of (loop, LR_OPERATION_MAKE_DIRECTORY, &make));
+  struct lr_link_args link =
+      LR_LINK_ARGS (.path = path_in ("d/a"), .target = "x", .symbolic = true);
+  cr_expect_null (answer_of (loop, LR_OPERATION_LINK, &link));
+  struct lr_rename_args rename =
+      LR_RENAME_ARGS (.source = path_in ("d/a"), .target = path_in ("d/b"));
+  cr_expect_null (answer_of (loop, LR_OPERATION_RENAME, &rename));
+  struct lr_path_args path = LR_PATH_ARGS (.path = path_in ("d/b"));
+  char *text = answer_of (loop, LR_OPERATION_READ_LINK, &path);
+  cr_expect_str_eq (text, "x");
+  lr_free (text);
+  struct lr_set_attributes_args set = LR_SET_ATTRIBUTES_ARGS (.path = path_in ("d"), .mode = "711");
+  cr_expect_null (answer_of (loop, LR_OPERATION_SET_ATTRIBUTES, &set));
+  cr_expect (stat (path_in ("d"), &info) == 0 && (info.st_mode & 07777) == 0711);
+  struct lr_make_temporary_args temporary =
+      LR_MAKE_TEMPORARY_ARGS (.directory = path_in ("d"), .prefix = "t");
+  text = answer_of (loop, LR_OPERATION_MAKE_TEMPORARY, &temporary);
+  cr_expect_eq (stat (text, &info), 0, "%s", text);
+  lr_free (text);
+  struct lr_list_args list_args = LR_LIST_ARGS (.path = path_in ("d"));
+  struct lr_list_result *entries = answer_of (loop, LR_OPERATION_LIST, &list_args);
+  cr_expect_eq (entries->count, 2);
+  lr_free (entries);
+  path.path = path_in ("d");
+  struct lr_file_system_info *system = answer_of (loop, LR_OPERATION_FILE_SYSTEM, &path);
+  cr_expect_gt (system->size, 0);
+  lr_free (system);
+  struct lr_remove_args remove = LR_REMOVE_ARGS (.path = path_in ("d"), .recursive = true);
+  cr_expect_null (answer_of (loop, LR_OPERATION_REMOVE, &remove));
+  cr_expect_neq (stat (path_in ("d"), &info), 0);
+
+  lr_close (connection);
+  connection = NULL;
+  free_loop (loop);
+}
+
 Test (file_systems, the_plain_protocol_has_none_of_them)
 {
   struct lr_error error;
