@@ -141,21 +141,73 @@ expect_nothing () {
 }
 expect_nothing "after the conformance suite"
 
-# ---- whatever is killed ----
+parent_of () {
+  ps -o ppid= -p "$1" | tr -d ' '
+}
 
 # dispatcher_of NAME: the dispatcher that was started by a program of that name.
 dispatcher_of () {
-  local pid parent
+  local pid
   for pid in $(pgrep -x longreach-dispa); do
-    parent=$(ps -o ppid= -p "$pid")
-    [[ $(cat "/proc/${parent// /}/comm") != $1* ]] || echo "$pid"
+    [[ $(cat "/proc/$(parent_of "$pid")/comm") != $1* ]] || echo "$pid"
   done
 }
+
+# ---- how much is kept on the way ----
+
+# Kibibytes that the process has ever had resident.
+peak_of () {
+  sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
+}
+
+has_arrived () {
+  [ -n "$(dispatcher_of sudo)" ]
+}
+
+# expect_little NAME: no hop has kept more than 2 MiB, and $client not 8 MiB more than when it was idle.
+expect_little () {
+  local hop peaks='' few=1
+  for hop in sshd containerd-shim sudo; do
+    peaks+=" $(peak_of "$(dispatcher_of "$hop")")"
+  done
+  for hop in $peaks; do
+    ((hop <= 2048)) || few=0
+  done
+  if [ "$(wc -w <<< "$peaks")" = 3 ] && ((few && $(peak_of "$client") <= idle + 8192)); then
+    ok "$1: little is kept on the way, $((SIZE >> 20)) MiB of it"
+  else
+    not_ok "$1: little is kept on the way" \
+      "KiB at the hops:$peaks; here, where it was $idle: $(peak_of "$client")"
+  fi
+}
+
+SIZE=67108864
+mkfifo "$scratch/bytes"
+"$longreach" put "$three" - /tmp/many < "$scratch/bytes" &
+client=$!
+exec 9> "$scratch/bytes"
+wait_until 30 has_arrived || not_ok "three hops are there"
+idle=$(peak_of "$client")
+head -c "$SIZE" /dev/zero >&9
+expect_little "put"
+exec 9>&-
+wait "$client" || not_ok "put ends"
+[ "$(stat -c %s "$(root_of docker host)/tmp/many")" = "$SIZE" ] || not_ok "all is put"
+"$longreach" get "$three" /dev/zero - > "$scratch/bytes" &
+client=$!
+exec 9< "$scratch/bytes"
+head -c "$SIZE" <&9 > /dev/null
+expect_little "get"
+exec 9<&-
+wait "$client" || true
+expect_nothing "after that"
+
+# ---- whatever is killed ----
 
 # From here to the end: what it is, how it is found, and what is said when it is killed.
 parts=(
   "the ssh client|pgrep -P \$client -x ssh|0: one: the dispatcher is gone: it was ended by signal 9"
-  "sshd's process|ps -o ppid= -p \$(dispatcher_of sshd)|0: one: the connection was lost; ssh says: *"
+  "sshd's process|parent_of \$(dispatcher_of sshd)|0: one: the connection was lost; ssh says: *"
   "the first dispatcher|dispatcher_of sshd|0: one: * nothing was said: what ran there was killed, *"
   "docker's client|pgrep -P \$(dispatcher_of sshd) -x docker|1: host: the dispatcher is gone: it was ended by signal 9"
   "the second dispatcher|dispatcher_of containerd-shim|1: host: the dispatcher was killed, as all that runs in a container *"
@@ -167,13 +219,13 @@ parts=(
 # All of them, and a later one, end with that sentence.
 lose () {
   local name=$1 sentence=$3 victim said what begun expected=
+  : > "$scratch/said"
   "$busy" "$three" /tmp sleep 27182 > "$scratch/said" 2>&1 < /dev/null &
   client=$!
   wait_until 30 grep -q . "$scratch/said" || true
-  victim=$(eval "$2")
+  victim=$(eval "$2") || true
   begun=$SECONDS
-  # shellcheck disable=SC2086 # it is a number, with a space before it
-  kill -KILL $victim || true
+  kill -KILL "${victim:-$client}" || true
   wait "$client" || true
   said=$(sort "$scratch/said")
   for what in call command get "new call" put; do
