@@ -331,8 +331,8 @@ read_settings (void)
 
 /* ---- the worker ---- */
 
-static void (*const parts[]) (void) = { measure_memory, measure_local, measure_ssh, measure_users,
-                                        measure_scale };
+static void (*const parts[]) (void) = { measure_memory, measure_local, measure_ssh,
+                                        measure_users,  measure_hops,  measure_scale };
 
 static void
 work (bool as_json)

@@ -79,6 +79,7 @@ void measure_local (void);
 void measure_memory (void);
 void measure_ssh (void);
 void measure_users (void);
+void measure_hops (void);
 void measure_scale (void);
 
 /* With a configuration for the server that runs.  */
