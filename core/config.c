@@ -510,7 +510,8 @@ config_expand (const struct config *config, const char *url, char **result, stru
   if (stream == NULL)
     return error_no_memory (error);
   int status = expand (config, url, stream, 0, error);
-  if (fclose (stream) != 0 && status == 0)
+  bool is_whole = fflush (stream) == 0 && !ferror (stream);
+  if ((fclose (stream) != 0 || !is_whole || *result == NULL) && status == 0)
     status = error_no_memory (error);
   if (status == 0)
     return 0;

@@ -39,7 +39,8 @@ copy_form (void *result, const struct lr_connector *table)
   if (stream == NULL)
     return NULL;
   print_form (stream, table);
-  if (fclose (stream) == 0)
+  bool is_whole = fflush (stream) == 0 && !ferror (stream);
+  if (fclose (stream) == 0 && is_whole)
     return result_own (result, form);
   free (form);
   return NULL;

@@ -37,10 +37,15 @@ add_connector (struct plugin_notes *notes, const char *schema, const char *descr
   if (grown == NULL)
     return false;
   notes->connectors = grown;
-  struct plugin_connector *connector = &grown[notes->count];
-  *connector = (struct plugin_connector){ strdup (schema), strdup (description) };
-  notes->count++;
-  return connector->schema != NULL && connector->description != NULL;
+  struct plugin_connector connector = { strdup (schema), strdup (description) };
+  if (connector.schema == NULL || connector.description == NULL)
+    {
+      free (connector.schema);
+      free (connector.description);
+      return false;
+    }
+  grown[notes->count++] = connector;
+  return true;
 }
 
 /* Take one of our notes; what is wrong with it, or NULL.  */

@@ -415,7 +415,8 @@ join_pieces (const struct template_word *word, const struct values *values, lr_c
         check_misreading (word, i, value, out);
       fputs (value, stream);
     }
-  if (fclose (stream) == 0)
+  bool is_whole = fflush (stream) == 0 && !ferror (stream);
+  if (fclose (stream) == 0 && is_whole)
     return text;
   free (text);
   return NULL;

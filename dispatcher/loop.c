@@ -42,13 +42,17 @@ static void (*ended_hook) (int signal);
 
 /* ---- descriptors ---- */
 
-/* What epoll is told: of poll's events it has the same bits.  */
-static void
+/* What epoll is told: of poll's events it has the same bits.  A watch for nothing stays there too,
+   since to be added takes memory, which there may not be: it may tell of a hang-up once, which is
+   passed over.  */
+static bool
 tell_epoll (struct watch *watch, int operation)
 {
-  struct epoll_event event = { .events = (uint32_t) (unsigned short) watch->events,
+  struct epoll_event event = { .events = watch->events == WATCH_NOTHING
+                                             ? (uint32_t) EPOLLONESHOT
+                                             : (uint32_t) (unsigned short) watch->events,
                                .data = { .ptr = watch } };
-  epoll_ctl (epoll_fd, operation, watch->fd, &event);
+  return epoll_ctl (epoll_fd, operation, watch->fd, &event) == 0;
 }
 
 static bool
@@ -64,15 +68,12 @@ loop_watch (struct watch *watch, int fd, short events_wanted,
             void (*ready) (void *context, short events), void *context)
 {
   *watch = (struct watch){ .fd = fd, .events = WATCH_NOTHING, .ready = ready, .context = context };
-  struct epoll_event none = { .events = 0, .data = { .ptr = watch } };
   if (!open_epoll ())
     return false;
-  if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &none) == 0)
-    epoll_ctl (epoll_fd, EPOLL_CTL_DEL, fd, &none);
-  else if (errno != EPERM)
-    return false;
-  else
+  if (!tell_epoll (watch, EPOLL_CTL_ADD))
     {
+      if (errno != EPERM)
+        return false;
       watch->always = true;
       watch->next = always_ready;
       always_ready = watch;
@@ -90,9 +91,7 @@ loop_set_events (struct watch *watch, short wanted)
   if (!watch->watched || before == wanted)
     return;
   if (!watch->always)
-    tell_epoll (watch, before == WATCH_NOTHING   ? EPOLL_CTL_ADD
-                       : wanted == WATCH_NOTHING ? EPOLL_CTL_DEL
-                                                 : EPOLL_CTL_MOD);
+    tell_epoll (watch, EPOLL_CTL_MOD);
   /* What a callback of this round no longer wants is not delivered in it.  */
   uint32_t kept =
       wanted == WATCH_NOTHING ? 0 : (uint32_t) (unsigned short) wanted | EPOLLHUP | EPOLLERR;
@@ -105,6 +104,12 @@ void
 loop_close (struct watch *watch)
 {
   loop_set_events (watch, WATCH_NOTHING);
+  if (watch->watched && !watch->always)
+    tell_epoll (watch, EPOLL_CTL_DEL);
+  /* What it has told in this round.  */
+  for (int i = 0; i < event_count; i++)
+    if (events[i].data.ptr == watch)
+      events[i].events = 0;
   for (struct watch **place = &always_ready; watch->always && *place != NULL;
        place = &(*place)->next)
     if (*place == watch)
@@ -273,7 +278,7 @@ deliver_events (void)
       struct watch *watch = events[i].data.ptr;
       short ready = (short) (unsigned short) events[i].events;
       events[i].events = 0;
-      if (ready != 0)
+      if (ready != 0 && watch->events != WATCH_NOTHING)
         watch->ready (watch->context, ready);
     }
   event_count = 0;

@@ -132,8 +132,13 @@ execute (char *const *candidates, const struct process_setup *setup)
 __attribute__ ((__noreturn__)) static void
 give_up (int report_fd, const struct report *report)
 {
-  ssize_t ignored = write (report_fd, report, sizeof *report);
-  (void) ignored;
+  const char *rest = (const char *) report, *end = rest + sizeof *report;
+  ssize_t wrote = 0;
+  while (rest < end && (wrote >= 0 || errno == EINTR))
+    {
+      wrote = write (report_fd, rest, (size_t) (end - rest));
+      rest += wrote > 0 ? wrote : 0;
+    }
   _exit (127);
 }
 
@@ -434,12 +439,15 @@ static void
 wait_for_birth (struct process_birth *birth, pid_t pid, int report_fd)
 {
   struct report report;
-  ssize_t got;
-  do
-    got = read (report_fd, &report, sizeof report);
-  while (got < 0 && errno == EINTR);
+  char *rest = (char *) &report, *end = rest + sizeof report;
+  ssize_t got = 1;
+  while (rest < end && (got > 0 || (got < 0 && errno == EINTR)))
+    {
+      got = read (report_fd, rest, (size_t) (end - rest));
+      rest += got > 0 ? got : 0;
+    }
   set_unborn (birth, 0);
-  if (got != (ssize_t) sizeof report)
+  if (rest != end)
     {
       birth->stage = PROCESS_STARTED;
       birth->pid = pid;

@@ -53,7 +53,8 @@ struct spawn
   int near_input;   /* owned until INPUT has it; -1 */
   char last_input;  /* the last character that came */
   bool input_ended; /* no more comes */
-  bool input_lost;  /* the command has not got all of what comes: the connection ended before */
+  int input_errnum; /* why the command has not got all of what comes; 0: it has, or doesn't want it
+                     */
   uint64_t early_signals; /* set of those that came before it was started: bit N - 1 is signal N */
   struct drain drains[2]; /* output and error; of a terminal only the first */
   bool terminal;
@@ -141,13 +142,13 @@ close_if_complete (struct spawn *spawn)
   if (!spawn->told || (!outputs_ended && !spawn->process.killed))
     return;
   struct request *request = spawn->request;
-  bool input_lost = spawn->input_lost;
+  int input_errnum = spawn->input_errnum;
   reap (spawn);
   free_spawn (spawn);
   request->state = NULL;
   /* How it exited says nothing then: it may have taken the end for that of its input.  */
-  if (input_lost)
-    answer_os_error (request, ECANCELED, "the connection ended before the command's input");
+  if (input_errnum != 0)
+    answer_os_error (request, input_errnum, "the command has not got all its input");
   else
     answer (request, &(struct packet){ .id = PACKET_CLOSED });
 }
@@ -433,7 +434,8 @@ hurry (struct request *request)
       give_up_start (request);
       return;
     }
-  spawn->input_lost = spawn->input.watch.fd >= 0;
+  if (spawn->input.watch.fd >= 0)
+    spawn->input_errnum = ECANCELED;
   feed_close (&spawn->input);
 }
 
@@ -525,7 +527,10 @@ open_streams (struct spawn *spawn)
   if (input < 0)
     return;
   if (!feed_begin (&spawn->input, input))
-    feed_drop (&spawn->input);
+    {
+      spawn->input_errnum = ENOMEM;
+      feed_drop (&spawn->input);
+    }
   else if (spawn->input_ended)
     close_input (spawn);
 }
