@@ -946,24 +946,29 @@ options_of_subsection (const char *page, const char *title)
   return options;
 }
 
-/* Those of SUBCOMMAND in the synopsis.  */
+/* Those of SUBCOMMAND in the synopsis, which may have it more than once.  */
 static struct options
 options_of_synopsis (const char *page, const char *subcommand)
 {
   struct options options = { "" };
   char begin[64];
   snprintf (begin, sizeof begin, "\n.Nm\n.Cm %s\n", subcommand);
-  const char *found = strstr (page, begin);
-  cr_assert_not_null (found, "the synopsis has no %s", subcommand);
-  char *copy = strdup (found + strlen (begin)), *rest = copy;
-  for (char *line; (line = strsep (&rest, "\n")) != NULL;)
+  cr_assert_not_null (strstr (page, begin), "the synopsis has no %s", subcommand);
+  for (const char *found = page; (found = strstr (found, begin)) != NULL;)
     {
-      if (strcmp (line, ".Nm") == 0 || strncmp (line, ".Sh", 3) == 0)
-        break;
-      if (strncmp (line, ".Op Fl ", 7) == 0)
-        add_options_of_line (&options, line + 4);
+      found += strlen (begin);
+      char *copy = strdup (found), *rest = copy;
+      for (char *line; (line = strsep (&rest, "\n")) != NULL;)
+        {
+          if (strcmp (line, ".Nm") == 0 || strncmp (line, ".Sh", 3) == 0)
+            break;
+          if (strncmp (line, ".Op Fl ", 7) == 0)
+            add_options_of_line (&options, line + 4);
+          if (strncmp (line, ".Fl ", 4) == 0)
+            add_options_of_line (&options, line + 1);
+        }
+      free (copy);
     }
-  free (copy);
   return options;
 }
 
