@@ -116,13 +116,15 @@ typedef int step_function (struct talk *talk);
 static int
 stat_file (struct talk *talk)
 {
-  struct lr_stat_args args =
-      LR_STAT_ARGS (.path = SOURCE, .sha512sum = 1, .timeout_ms = talk->conversation->timeout_ms);
+  bool wants_digest = !talk->conversation->no_digest;
+  struct lr_stat_args args = LR_STAT_ARGS (.path = SOURCE, .sha512sum = wants_digest,
+                                           .timeout_ms = talk->conversation->timeout_ms);
   struct lr_stat_result *result;
   if (lr_stat (talk->connection, &args, &result, &talk->error) != 0)
     return -1;
   int right = result != NULL && result->type == LR_FILE_REGULAR && result->mode == 0640
-              && result->size == sizeof content && result->sha512sum.size == 64;
+              && result->size == sizeof content
+              && result->sha512sum.size == (wants_digest ? 64 : 0);
   lr_free (result);
   return right;
 }

@@ -15,6 +15,7 @@ struct conversation
   uint64_t open_ms;       /* for opening */
   uint64_t keep_alive_ms;
   uint64_t timeout_ms; /* of each operation; 0: none */
+  bool no_digest;      /* none is asked for */
   bool may_differ;     /* what was sent is not always what comes */
 };
 
