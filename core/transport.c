@@ -416,15 +416,18 @@ static void
 output_ready (void *context, uint32_t events)
 {
   struct transport *transport = context;
-  char dropped[4096];
+  char small[4096];
   (void) events;
-  char *buffer = transport->ending ? NULL : loop_buffer (transport->loop);
-  if (buffer == NULL)
+  if (transport->ending)
     {
-      read_output (transport, dropped, sizeof dropped);
+      read_output (transport, small, sizeof small);
       return;
     }
-  ssize_t got = read_output (transport, buffer, LOOP_BUFFER);
+  /* Without memory it goes on in small pieces: what has come must not be lost.  */
+  char *buffer = loop_buffer (transport->loop);
+  size_t size = buffer == NULL ? sizeof small : LOOP_BUFFER;
+  buffer = buffer == NULL ? small : buffer;
+  ssize_t got = read_output (transport, buffer, size);
   if (got > 0)
     transport->hooks->received (transport->context, buffer, (size_t) got);
   else if (got < 0)
