@@ -470,6 +470,17 @@ Test (registry, options_and_operations_are_explained)
     { "query_user", LR_PROVIDER_DISPATCHER },
     { "query_group", LR_PROVIDER_DISPATCHER },
     { "getenv", LR_PROVIDER_CONNECTOR },
+    { "list", LR_PROVIDER_DISPATCHER },
+    { "make_directory", LR_PROVIDER_DISPATCHER },
+    { "remove", LR_PROVIDER_DISPATCHER },
+    { "rename", LR_PROVIDER_DISPATCHER },
+    { "link", LR_PROVIDER_DISPATCHER },
+    { "read_link", LR_PROVIDER_DISPATCHER },
+    { "set_attributes", LR_PROVIDER_DISPATCHER },
+    { "make_temporary", LR_PROVIDER_DISPATCHER },
+    { "file_system", LR_PROVIDER_DISPATCHER },
+    { "put_tree", LR_PROVIDER_NONE },
+    { "get_tree", LR_PROVIDER_NONE },
   };
   cr_assert_eq (description->operation_count, COUNT (operations));
   for (size_t i = 0; i < COUNT (operations); i++)
