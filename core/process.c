@@ -36,9 +36,9 @@ struct lr_process
   bool on_terminal;
   uint32_t attach;
   struct lr_process_status status;
-  struct lr_error *error; /* owned: why it failed; NULL: it has not */
-  bool closed;            /* the far side has no more to say */
-  bool spilling;          /* somebody waits */
+  const struct lr_error *error; /* why it failed: owned, or `forgotten`; NULL: it has not */
+  bool closed;                  /* the far side has no more to say */
+  bool spilling;                /* somebody waits */
 
   lr_process_callback *callback;
   void *data;
@@ -52,6 +52,13 @@ struct lr_process
   bool input_closed;    /* by the application */
   bool input_wanted;    /* it was offered more than there was room for */
   struct output outputs[2];
+};
+
+/* Why a process failed, where there was no memory to keep the reason.  */
+static const struct lr_error forgotten = {
+  .kind = LR_ERROR_NO_MEMORY,
+  .hop = -1,
+  .message = "the process failed, and there is no memory to tell why",
 };
 
 /* ---- events ---- */
@@ -105,9 +112,10 @@ fail (struct lr_process *process, const struct lr_error *error)
     }
   if (is_over (process))
     return;
-  process->error = malloc (sizeof *error);
-  if (process->error != NULL)
-    *process->error = *error;
+  struct lr_error *kept = malloc (sizeof *error);
+  if (kept != NULL)
+    *kept = *error;
+  process->error = kept == NULL ? &forgotten : kept;
   end_descriptors (process);
   process->outputs[0].ended = process->outputs[1].ended = true;
   note (process, LR_PROCESS_CLOSED | LR_PROCESS_OUTPUT | LR_PROCESS_ERROR);
@@ -492,7 +500,8 @@ lr_process_free (lr_process *process)
   flow_free (&process->input);
   flow_free (&process->outputs[0].flow);
   flow_free (&process->outputs[1].flow);
-  free (process->error);
+  if (process->error != &forgotten)
+    free ((void *) process->error);
   free (process->name);
   free (process);
 }
@@ -576,8 +585,12 @@ lr_process_offer (lr_process *process, const void *data, size_t size)
   if (process->input_closed || process->channel == NULL || (process->attach & LR_ATTACH_INPUT) != 0)
     return size;
   size_t taken = INPUT_MAX - waiting < size ? INPUT_MAX - waiting : size;
+  /* Nothing would tell when there is memory again.  */
   if (taken > 0 && flow_add (&process->input, data, taken, false, &credit) != 0)
-    taken = 0;
+    {
+      taken = 0;
+      session_lacks_memory (process->channel);
+    }
   process->input_wanted = taken < size;
   session_has_input (process->channel);
   connection_flush_soon (process->connection);

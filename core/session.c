@@ -658,6 +658,12 @@ session_consume (struct session_channel *channel, uint32_t index, size_t size)
 /* ---- data output ---- */
 
 void
+session_lacks_memory (struct session_channel *channel)
+{
+  channel->session->no_memory = true;
+}
+
+void
 session_has_input (struct session_channel *channel)
 {
   struct session *session = channel->session;

@@ -88,6 +88,10 @@ void session_consume (struct session_channel *channel, uint32_t stream, size_t s
 /* There is input for CHANNEL again.  */
 void session_has_input (struct session_channel *channel);
 
+/* There is no memory to keep it: as where there is none for what the session itself sends, the
+   connection ends.  */
+void session_lacks_memory (struct session_channel *channel);
+
 /* On channel 0: ask for a sign of life; ask the server to end.  */
 void session_check_alive (struct session *session);
 void session_exit (struct session *session);
