@@ -624,10 +624,14 @@ begin_attempt (struct bootstrap *bootstrap, enum attempt attempt)
   return true;
 }
 
+/* What starts programs in containers says so in these words also where another status comes of it,
+   as when its connection to who asked has broken off meanwhile.  */
 static bool
 could_not_run (const struct bootstrap_end *end)
 {
-  return end->status_known && (end->status == STATUS_NOT_RUN || end->status == STATUS_NOT_FOUND);
+  return end->status_known
+         && (end->status == STATUS_NOT_RUN || end->status == STATUS_NOT_FOUND
+             || strcasestr (end->said, "executable file not found") != NULL);
 }
 
 /* A directory that the far side's user can't use may be one that a push can.  */

@@ -2298,7 +2298,7 @@ def what_ignores_hang_ups_and_terminations_is_killed_after_five_seconds(bench):
     with contextlib.ExitStack() as stack:
         sessions, commands = {}, {}
         for how in ways:
-            hello = {"lease": 1} if how == "lease" else None
+            hello = {"lease": 2} if how == "lease" else None
             session = sessions[how] = stack.enter_context(bench.start(hello=hello))
             channel = shell(session, DEAF)
             pid = channel.started()
