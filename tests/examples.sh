@@ -56,7 +56,7 @@ another registry's:
   local: this machine (installed)
   local:: not set" \
   "$("${example[@]}" "$scratch/examples/embed" "$scratch/examples" 2>&1 \
-    | grep -v -e '^  \(jail\|pretend\): ' -e '^  [^:]*[^l]: .*(installed)$')"
+    | sed -e '/^  \(jail\|pretend\): /d' -e '/^  local: /!{/ (installed)$/d}')"
 
 # await FILE TEXT: wait until it is in there.
 await () {
