@@ -132,6 +132,9 @@ free (void *piece)
     return refuses (calls) ? (failed) : next passed;                                               \
   }
 
+/* Only declared where sizes are checked at run time, and called from what was built so.  */
+int __open_2 (const char *path, int flags);
+
 PASS_ON (REFUSED_OPEN, DIR *, NULL, opendir, (const char *path), (path))
 PASS_ON (REFUSED_OPEN, int, -1, mkostemp, (char *path, int flags), (path, flags))
 PASS_ON (REFUSED_OPEN, int, -1, __open_2, (const char *path, int flags), (path, flags))
