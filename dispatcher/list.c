@@ -111,7 +111,7 @@ open_listing (struct work *work, char *scratch)
 static void
 take_entry (struct listing *listing, const struct dirent *entry)
 {
-  struct stat info = { .st_mode = DTTOIF (entry->d_type), .st_ino = entry->d_ino };
+  struct stat info = { .st_mode = (mode_t) DTTOIF (entry->d_type), .st_ino = entry->d_ino };
   int directory = dirfd (listing->directory);
   if (strcmp (entry->d_name, ".") == 0 || strcmp (entry->d_name, "..") == 0)
     return;
