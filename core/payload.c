@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -123,6 +124,19 @@ read_wholly (int fd, char *data, size_t size)
   return 0;
 }
 
+/* Pages of their own, since what malloc is given back of this size mostly stays with the process, and
+   it would be that much for each connection that there is.  */
+static int
+reserve (struct payload *payload, size_t size)
+{
+  void *data = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED)
+    return ENOMEM;
+  payload->data = data;
+  payload->reserved = size;
+  return 0;
+}
+
 /* Load MACHINE's dispatcher, with room for BEFORE and AFTER bytes around it.  */
 static int
 load (struct payload *payload, const char *machine, size_t before, size_t after)
@@ -130,7 +144,7 @@ load (struct payload *payload, const char *machine, size_t before, size_t after)
   struct stat info;
   char why[1];
   char *path = path_of (machine);
-  *payload = (struct payload){ NULL, 0 };
+  *payload = (struct payload){ NULL };
   if (path == NULL)
     return ENOMEM;
   int fd =
@@ -146,9 +160,9 @@ load (struct payload *payload, const char *machine, size_t before, size_t after)
   if (errnum == 0)
     {
       payload->size = (size_t) info.st_size;
-      payload->data = calloc (1, before + payload->size + after);
-      errnum =
-          payload->data == NULL ? ENOMEM : read_wholly (fd, payload->data + before, payload->size);
+      errnum = reserve (payload, before + payload->size + after);
+      if (errnum == 0)
+        errnum = read_wholly (fd, payload->data + before, payload->size);
     }
   if (fd >= 0)
     close (fd);
@@ -228,6 +242,7 @@ payload_load_archive (struct payload *payload, const char *machine, const char *
 void
 payload_free (struct payload *payload)
 {
-  free (payload->data);
-  *payload = (struct payload){ NULL, 0 };
+  if (payload->data != NULL)
+    munmap (payload->data, payload->reserved);
+  *payload = (struct payload){ NULL };
 }

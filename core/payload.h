@@ -10,8 +10,9 @@
 
 struct payload
 {
-  char *data; /* owned: HEAD bytes of room, and the dispatcher */
-  size_t size;
+  char *data;      /* owned: what is sent, HEAD included */
+  size_t size;     /* of it, in bytes */
+  size_t reserved; /* bytes of the mapping that it lies in */
 };
 
 /* The directory of the dispatchers, in memory that the caller frees; NULL: no memory.  The
