@@ -10,20 +10,6 @@ PATIENCE=15
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
 
-# check NAME STATUS OUTPUT COMMAND...: the command ends with that status, and all that it says,
-# which is left in $said, matches the pattern OUTPUT.
-check () {
-  local name=$1 status=$2 pattern=$3 got=0
-  shift 3
-  said=$(timeout 30 "$@" 2>&1 < /dev/null) || got=$?
-  # shellcheck disable=SC2053 # it is a pattern
-  if [ "$got" = "$status" ] && [[ $said == $pattern ]]; then
-    ok "$name"
-  else
-    not_ok "$name" "status $got, and it says: $said"
-  fi
-}
-
 # runs NAME OUTPUT TARGET COMMAND...
 runs () {
   check "$1" 0 "$2" "$longreach" run "$engine:$3" -- "${@:4}"
@@ -35,17 +21,6 @@ refuses () {
   case $said in
     *$'\n'*) not_ok "$1" "in more than one line" ;;
   esac
-}
-
-# wait_until COMMAND...
-wait_until () {
-  local deadline=$((SECONDS + PATIENCE))
-  until "$@"; do
-    if ((SECONDS > deadline)); then
-      return 1
-    fi
-    sleep 0.05
-  done
 }
 
 runs_in () {
@@ -68,7 +43,7 @@ is_running_in () {
 # nothing_is_left NAME CONTAINER
 nothing_is_left () {
   local pid
-  if wait_until nothing_runs_in "$2"; then
+  if wait_until "$PATIENCE" nothing_runs_in "$2"; then
     ok "$1"
     return
   fi
@@ -85,15 +60,6 @@ list_files () {
   find "$root/" -path "$root/proc" -prune -o -path "$root/sys" -prune -o -printf '%P %m %U\n' | sort
 }
 
-# same NAME EXPECTED GOT
-same () {
-  if [ "$2" = "$3" ]; then
-    ok "$1"
-  else
-    not_ok "$1" "$(diff <(echo "$2") <(echo "$3") || true)"
-  fi
-}
-
 # leaves_no_file NAME CONTAINER COMMAND...
 leaves_no_file () {
   local name=$1 container=$2 before
@@ -107,7 +73,7 @@ leaves_no_file () {
 start_sleep () {
   "$longreach" run "$engine:shell" -- sleep 1000 > "$scratch/said" 2>&1 < /dev/null &
   client=$!
-  wait_until is_running_in shell sleep || not_ok "a command starts"
+  wait_until "$PATIENCE" is_running_in shell sleep || not_ok "a command starts"
 }
 
 # ---- what is held ----

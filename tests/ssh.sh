@@ -13,18 +13,6 @@ mkdir "$scratch"
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
 
-# wait_until SECONDS COMMAND...
-wait_until () {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    if ((SECONDS > deadline)); then
-      return 1
-    fi
-    sleep 0.05
-  done
-}
-
 # reach SUBCOMMAND TARGET...: run longreach with the configuration $ssh_config, or the one that knows
 # the servers; its outputs go to $output and $error, its status to $status.
 reach () {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2317 # "check" calls functions by their names
+# shellcheck disable=SC2317 # "holds" calls functions by their names
 # Debian's packages: built from what is distributed, looked at by lintian, installed into this system
 # as it looks from a namespace of their own (what they change is in memory), used there, and removed.
 set -eu
@@ -25,17 +25,6 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 chmod 755 "$scratch"
 
-# check NAME COMMAND...: what it says is shown if it fails.
-check () {
-  local name=$1 output
-  shift
-  if output=$("$@" 2>&1); then
-    ok "$name"
-  else
-    not_ok "$name" "$output"
-  fi
-}
-
 # ---- built ----
 
 source=$scratch/source
@@ -50,14 +39,14 @@ build_packages () {
       DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=$(nproc)" dpkg-buildpackage -b -us -uc -ui
 }
 
-check "what is distributed can be copied" copy_source
-check "the packages are built" build_packages
+holds "what is distributed can be copied" copy_source
+holds "the packages are built" build_packages
 sed -n 's/^Package: //p' "$srcdir/debian/control" >"$scratch/packages"
 mapfile -t packages <"$scratch/packages"
 for package in "${packages[@]}"; do
-  check "$package is built" compgen -G "$scratch/${package}_*.deb"
+  holds "$package is built" compgen -G "$scratch/${package}_*.deb"
 done
-check "lintian finds no error" lintian --allow-root --fail-on error "$scratch"/*.changes
+holds "lintian finds no error" lintian --allow-root --fail-on error "$scratch"/*.changes
 
 # ---- installed and used ----
 
@@ -135,7 +124,7 @@ status=0
 unshare "${as_root[@]}" --mount --propagation private bash "$scratch/enter" "$scratch" || status=$?
 case $status in
   0) ;;
-  77) check "the packages work where they are unpacked" use_unpacked ;;
+  77) holds "the packages work where they are unpacked" use_unpacked ;;
   *) not_ok "the packages work where they are installed" ;;
 esac
 

@@ -69,7 +69,7 @@ refuses "one that is paused" "paused: the container is paused; docker said: *" p
 is_restarting () {
   [ "$(docker inspect --format '{{.State.Restarting}}' restarting)" = true ]
 }
-wait_until is_restarting || not_ok "a container is restarting"
+wait_until "$PATIENCE" is_restarting || not_ok "a container is restarting"
 refuses "one that is restarting" "restarting: the container is restarting; docker said: *" restarting
 refuses "an unknown user" \
   "shell: there is no such user in the container; docker said: *unable to find user nobody9*" \
@@ -92,7 +92,7 @@ mute.bind(sys.argv[1])
 mute.listen()
 signal.pause()' "$scratch/mute" &
 mute=$!
-wait_until test -S "$scratch/mute" || not_ok "a daemon that says nothing starts"
+wait_until "$PATIENCE" test -S "$scratch/mute" || not_ok "a daemon that says nothing starts"
 check "a daemon that says nothing" 255 \
   "longreach: shell: no dispatcher has answered within 1000 milliseconds: *" \
   "$longreach" run --connect-timeout=1 "docker:shell?host=unix://$scratch/mute" -- /bin/true

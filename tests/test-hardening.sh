@@ -11,17 +11,6 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
 
-# holds NAME COMMAND...: what it says is shown if it fails.
-holds () {
-  local name=$1 output
-  shift
-  if output=$("$@" 2>&1); then
-    ok "$name"
-  else
-    not_ok "$name" "$output"
-  fi
-}
-
 # The value of a variable of the build tree's Makefile.
 variable () {
   make -s --no-print-directory -C "$builddir" --eval="show-variable: ; @echo '\$($1)'" show-variable

@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2317 # "check" calls functions by their names
+# shellcheck disable=SC2317 # "holds" calls functions by their names
 # What is installed: files where they belong, and all that people outside this tree need to use them.
 #
 # `make install` relinks libraries in the build tree, so no other test may run beside this one.
@@ -23,26 +23,6 @@ stage=$scratch/stage
 
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
-
-# check NAME COMMAND...: what it says is shown if it fails.
-check () {
-  local name=$1 output
-  shift
-  if output=$("$@" 2>&1); then
-    ok "$name"
-  else
-    not_ok "$name" "$output"
-  fi
-}
-
-# same NAME EXPECTED GOT
-same () {
-  if [ "$2" = "$3" ]; then
-    ok "$1"
-  else
-    not_ok "$1" "expected: $2; got: $3"
-  fi
-}
 
 # The value of a variable of the build tree's Makefile.
 variable () {
@@ -72,18 +52,18 @@ pages=$(variable dist_man_MANS)
 # ---- files ----
 
 for file in "$bindir/longreach" "$dispatcherdir/longreach-dispatcher" "$libdir/liblongreach.so.0.0.0"; do
-  check "$file is there and can be executed" test -x "$stage$file" -a -f "$stage$file"
+  holds "$file is there and can be executed" test -x "$stage$file" -a -f "$stage$file"
 done
 for file in "$includedir/longreach/longreach.h" "$includedir/longreach/connector.h" \
   "$libdir/pkgconfig/longreach.pc" "$(variable bashcompletiondir)/longreach" "$plugindir/local.so" \
   "$config"; do
-  check "$file is there" test -s "$stage$file"
+  holds "$file is there" test -s "$stage$file"
 done
 for link in liblongreach.so liblongreach.so.0; do
   same "$libdir/$link leads to the library" liblongreach.so.0.0.0 "$(readlink "$stage$libdir/$link")"
 done
 for page in $pages; do
-  check "$page is installed in its section" test -s "$stage$mandir/man${page##*.}/${page##*/}"
+  holds "$page is installed in its section" test -s "$stage$mandir/man${page##*.}/${page##*/}"
 done
 same "the manual page of docker is that of podman too" longreach-docker.7 \
   "$(readlink "$stage$mandir/man7/longreach-podman.7")"
@@ -98,7 +78,7 @@ same "nobody else can write what is installed" "" "$(find "$stage" ! -type l -pe
 
 if command -v mandoc > /dev/null; then
   for page in $pages; do
-    check "mandoc finds no fault with $page" \
+    holds "mandoc finds no fault with $page" \
       mandoc -T lint -W warning "$stage$mandir/man${page##*.}/${page##*/}"
   done
 elif [ -n "${CI:-}" ]; then
@@ -130,8 +110,8 @@ compile_header () {
 }
 
 for header in longreach.h connector.h; do
-  check "$header alone is C11" compile_header "$header" "${cc[@]}" -std=c11 -x c
-  check "$header alone is C++17" compile_header "$header" "${cxx[@]}" -std=c++17 -x c++
+  holds "$header alone is C11" compile_header "$header" "${cc[@]}" -std=c11 -x c
+  holds "$header alone is C++17" compile_header "$header" "${cxx[@]}" -std=c++17 -x c++
 done
 
 # ---- pkg-config, and what is built out of the tree ----
@@ -207,8 +187,8 @@ compile_plugin () {
     "$scratch/plugin.c" -o "$scratch/plugins/out-of-tree.so" "${flags[@]}"
 }
 
-check "a program is compiled by the flags of pkg-config" compile_program
-check "a plugin is compiled by the flags of pkg-config" compile_plugin
+holds "a program is compiled by the flags of pkg-config" compile_program
+holds "a plugin is compiled by the flags of pkg-config" compile_plugin
 
 # The program or the command as installed; where DESTDIR is no one looks by itself.
 staged () {
@@ -248,7 +228,7 @@ installed () {
   env -i PATH="$PATH" HOME=/ "$prefix/bin/longreach" "$@" 2>&1 < /dev/null
 }
 
-check "the distributed files can be configured, built and installed" install_for_real
+holds "the distributed files can be configured, built and installed" install_for_real
 same "the installed command finds its library, plugin and dispatcher" hello \
   "$(installed run local: echo hello || true)"
 same "the installed plugin is listed" "installed $prefix/lib/longreach/plugins/local.so" \
@@ -263,13 +243,13 @@ same "the installed command knows the schema of a bare name" \
   "default_schema = ssh" "$(installed config | sed -n 's/^.longreach. \(default_schema\)/\1/p')"
 
 echo "# ours" >> "$stage$config"
-check "make install once more" build install-data DESTDIR="$stage"
+holds "make install once more" build install-data DESTDIR="$stage"
 same "a changed configuration is kept" "# ours" "$(tail -n 1 "$stage$config")"
-check "the new one is beside it" cmp "$srcdir/conf/longreach/longreach.conf" "$stage$config.new"
+holds "the new one is beside it" cmp "$srcdir/conf/longreach/longreach.conf" "$stage$config.new"
 
 # ---- and away with it ----
 
-check "make uninstall DESTDIR=..." build uninstall DESTDIR="$stage"
+holds "make uninstall DESTDIR=..." build uninstall DESTDIR="$stage"
 same "make uninstall leaves the configuration that was changed, and no other file" "$stage$config" \
   "$(find "$stage" ! -type d)"
 

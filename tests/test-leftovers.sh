@@ -7,23 +7,17 @@
 # only they are killed.
 set -eu
 
+srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 ROUNDS=${LR_LEFTOVER_ROUNDS:-60}
 # A dispatcher kills what is left of its commands after five seconds.
 PATIENCE=15
 
 umask 022
 scratch=$(mktemp -d)
-mark=LR_LEFTOVERS=$$-$RANDOM$RANDOM$RANDOM
 # shellcheck source=tests/report.sh
-. "${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/report.sh"
-
-# The ids of the marked processes, zombies excepted: those have no environment any more.
-marked () {
-  local file
-  grep -lzxF "$mark" /proc/[0-9]*/environ 2> /dev/null | while IFS=/ read -r _ _ file _; do
-    echo "$file"
-  done || true
-}
+. "$srcdir/tests/report.sh"
+# shellcheck source=tests/marked.sh
+. "$srcdir/tests/marked.sh"
 
 describe_marked () {
   local pid
@@ -33,31 +27,12 @@ describe_marked () {
   done
 }
 
-kill_marked () {
-  local pid
-  for pid in $(marked); do
-    kill -KILL "$pid" 2> /dev/null || true
-  done
-}
-
 clean_up () {
   kill_marked
   rm -rf "$scratch"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-
-# wait_until SECONDS COMMAND...
-wait_until () {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    if ((SECONDS > deadline)); then
-      return 1
-    fi
-    sleep 0.05
-  done
-}
 
 nothing_is_left () {
   [ -z "$(marked)" ]

@@ -6,17 +6,8 @@ srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-failed=0
-
-# same NAME EXPECTED GOT
-same () {
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: expected: $2; got: $3"
-    failed=1
-  fi
-}
+# shellcheck source=tests/report.sh
+. "$srcdir/tests/report.sh"
 
 # What is said of a copy of headers and pages, with SCRIPT done to FILE of it.
 said_after () {

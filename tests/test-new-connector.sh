@@ -15,15 +15,6 @@ trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
 
-# same NAME EXPECTED GOT
-same () {
-  if [ "$2" = "$3" ]; then
-    ok "$1"
-  else
-    not_ok "$1" "expected: $2; got: $3"
-  fi
-}
-
 # What is said, and the exit status.
 said () {
   local status=0

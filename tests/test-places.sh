@@ -27,31 +27,6 @@ trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 umask 022
 
-# wait_until COMMAND...
-wait_until () {
-  local deadline=$((SECONDS + 15))
-  until "$@"; do
-    if ((SECONDS > deadline)); then
-      return 1
-    fi
-    sleep 0.05
-  done
-}
-
-# check NAME STATUS OUTPUT COMMAND...: the command ends with that status, and all that it says
-# matches the pattern OUTPUT.
-check () {
-  local name=$1 status=$2 pattern=$3 got=0 said
-  shift 3
-  said=$(timeout 30 "$@" 2>&1 < /dev/null | tr '\0' ' '; exit "${PIPESTATUS[0]}") || got=$?
-  # shellcheck disable=SC2053 # it is a pattern
-  if [ "$got" = "$status" ] && [[ $said == $pattern ]]; then
-    ok "$name"
-  else
-    not_ok "$name" "status $got, and it says: $said"
-  fi
-}
-
 # runs NAME OUTPUT URL COMMAND...
 runs () {
   check "$1" 0 "$2" "$longreach" run "$3" -- "${@:4}"
@@ -120,7 +95,7 @@ are_running () {
   process=$(pgrep -x reap -P "$unshared") && pgrep -x systemd-nspawn > /dev/null \
     && "$longreach" run nspawn:machine -- true 2> /dev/null
 }
-wait_until are_running || not_ok "places are there"
+wait_until 15 are_running || not_ok "places are there"
 
 lxc=lxcpath=$lxcpath
 # Each connection has a container of its own: they get one /tmp, and may run side by side.
@@ -249,7 +224,7 @@ done
 nothing_runs () {
   ! pgrep -x longreach-dispa > /dev/null
 }
-wait_until nothing_runs || not_ok "no dispatcher is left" "$(ps -ef)"
+wait_until 15 nothing_runs || not_ok "no dispatcher is left" "$(ps -ef)"
 if [ "$before" = "$(list_files)" ]; then
   ok "no file is left"
 else

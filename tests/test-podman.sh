@@ -108,7 +108,7 @@ service=$!
 is_served () {
   [ -S "$scratch/service" ]
 }
-wait_until is_served || not_ok "a service starts" "$(cat "$scratch/service.log")"
+wait_until "$PATIENCE" is_served || not_ok "a service starts" "$(cat "$scratch/service.log")"
 runs "a service leads to its containers" "uid=0*" "shell?url=unix://$scratch/service" id
 runs "and to those without a shell" "uid=0*" "bare?url=unix://$scratch/service" id
 

@@ -1,14 +1,15 @@
 #!/bin/bash
 # shellcheck disable=SC2317 # functions are called by their names
 # shellcheck disable=SC2016 # the shells in the terminal expand it
-# ssh at a terminal that a person could sit at: what it asks, and keys that are signals.  tmux types
-# the keys, and shows what the screen shows.
+# ssh at a terminal that a person could sit at: what it asks, and keys that are signals.
 set -eu
 
 # shellcheck source=tests/servers.sh
 . "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/ssh.sh
 . "$(dirname "$0")/ssh.sh"
+# shellcheck source=tests/screen.sh
+. "$srcdir/tests/screen.sh"
 need tmux
 begin_users
 begin_sshd
@@ -18,49 +19,9 @@ start_sshd guarded 'AuthenticationMethods password'
 
 PATIENCE=20
 
-terminal () {
-  tmux -S "$scratch/tmux" -f /dev/null "$@"
-}
-
-# ---- the screen ----
-
-screen () {
-  terminal capture-pane -p -J -t 0 | sed 's/ *$//'
-}
-
-# keys KEY...: as tmux calls them.
-keys () {
-  terminal send-keys -t 0 "$@"
-}
-
-# Type a line, with its end.
-type_line () {
-  terminal send-keys -t 0 -l "$1"
-  keys Enter
-}
-
-# check NAME COMMAND...: until the command succeeds.
-check () {
-  local name=$1
-  shift
-  if wait_until "$PATIENCE" "$@"; then
-    ok "$name"
-  else
-    not_ok "$name" "the screen shows: $(screen)"
-  fi
-}
-
-shows () {
-  screen | grep -qF -- "$1"
-}
-
 # shows_times TEXT COUNT: so many lines with it, and no more.
 shows_times () {
   [ "$(screen | grep -cF -- "$1")" = "$2" ]
-}
-
-shows_line () {
-  screen | grep -qxF -- "$1"
 }
 
 # start COMMAND: what is typed at the shell here, on a screen that shows nothing else.
@@ -68,7 +29,7 @@ count=0
 start () {
   count=$((count + 1))
   type_line "clear; echo \"start $count\"; $1"
-  wait_until "$PATIENCE" shows_line "start $count" || not_ok "$1" "the screen shows: $(screen)"
+  wait_for "$1" shows_line "start $count" || true
 }
 
 # Only for what does not end by SIGINT, with which all of the line would.
@@ -80,10 +41,7 @@ no_clients () {
 }
 
 PATH=$(dirname "$longreach"):$PATH
-printf "PS1='here: '\nHISTFILE=\n" > "$scratch/here"
-terminal new-session -d -x 150 -y 40 bash --noprofile --rcfile "$scratch/here"
-terminal set-option -g status off
-check "a shell starts" shows "here:"
+start_terminal 150 40
 type_line "stty -a > $scratch/before; clear"
 wait_until "$PATIENCE" test -s "$scratch/before"
 
@@ -102,11 +60,11 @@ as_before () {
 # ---- passwords ----
 
 start "$longreach_run ssh:ann@guarded -- id -un$finish"
-check "a password is asked for, and whose" shows_line \
+comes "a password is asked for, and whose" shows_line \
   "longreach: guarded: ann@guarded's password:"
 type_line "$PASSWORD"
-check "the right password lets in" shows_line "ann"
-check "that is no failure" shows_line "status=0"
+comes "the right password lets in" shows_line "ann"
+comes "that is no failure" shows_line "status=0"
 if shows "$PASSWORD"; then
   not_ok "a password is not shown" "$(screen)"
 else
@@ -115,70 +73,70 @@ fi
 as_before "after a password"
 
 start "echo input | $longreach_run ssh:ann@guarded -- sed s/in/out/ 2>&1 | tr a-z A-Z"
-check "a password is asked for where neither input nor output is the terminal" shows "password:"
+comes "a password is asked for where neither input nor output is the terminal" shows "password:"
 type_line "$PASSWORD"
-check "what comes through pipes goes through pipes" shows_line OUTPUT
+comes "what comes through pipes goes through pipes" shows_line OUTPUT
 
 start "$longreach_run ssh:ann@guarded true$finish"
 for number in 1 2 3; do
-  check "question $number of three" shows_times "'s password:" "$number"
+  comes "question $number of three" shows_times "'s password:" "$number"
   type_line "wrong $number"
 done
-check "three wrong passwords are too many" shows_line "status=255"
-check "three wrong passwords have a sentence" shows "guarded: the server did not let us in; ssh says: ann@127.0.0.1: Permission denied (password)."
+comes "three wrong passwords are too many" shows_line "status=255"
+comes "three wrong passwords have a sentence" shows "guarded: the server did not let us in; ssh says: ann@127.0.0.1: Permission denied (password)."
 
 start "$longreach_run ssh:ann@guarded true$finish"
-check "a password is asked for" shows "password:"
+comes "a password is asked for" shows "password:"
 keys C-d
-check "Ctrl-D refuses" shows_line "status=255"
-check "what was refused is not asked again" shows_times "'s password:" 1
+comes "Ctrl-D refuses" shows_line "status=255"
+comes "what was refused is not asked again" shows_times "'s password:" 1
 as_before "after Ctrl-D"
 
 start "$longreach_run ssh:ann@guarded true"
-check "a password is asked for" shows "password:"
+comes "a password is asked for" shows "password:"
 terminal send-keys -t 0 -l "half a pass"
 keys C-c
-check "Ctrl-C gives up" shows_line "here:"
+comes "Ctrl-C gives up" shows_line "here:"
 type_line 'echo "status=$?"'
-check "Ctrl-C is the end of the command" shows_line "status=130"
-check "Ctrl-C ends ssh too" no_clients
+comes "Ctrl-C is the end of the command" shows_line "status=130"
+comes "Ctrl-C ends ssh too" no_clients
 as_before "after Ctrl-C"
 
 start "$longreach_run ssh:ann@guarded -- id -un"
-check "a password is asked for" shows "password:"
+comes "a password is asked for" shows "password:"
 terminal send-keys -t 0 -l "half a pass"
 keys C-z
-check "Ctrl-Z stops the command" shows "Stopped"
+comes "Ctrl-Z stops the command" shows "Stopped"
 as_before "while it is stopped"
 start fg
-check "the question comes again" shows "password:"
+comes "the question comes again" shows "password:"
 type_line "$PASSWORD"
-check "the answer after that is whole" shows_line ann
+comes "the answer after that is whole" shows_line ann
 as_before "after that"
 
 start "$longreach_run ssh:ann@guarded true$finish"
-check "a password is asked for" shows "password:"
+comes "a password is asked for" shows "password:"
 pkill -TERM -x longreach
-check "a signal ends who waits for an answer" shows_line "status=143"
-check "a signal ends ssh too" no_clients
+comes "a signal ends who waits for an answer" shows_line "status=143"
+comes "a signal ends ssh too" no_clients
 as_before "after a signal"
 
 # ---- host keys and passphrases ----
 
 mv "$scratch/ssh/known_hosts" "$scratch/ssh/known_hosts.kept"
 start "$longreach_run ssh:ann@web true$finish"
-check "a host's key is asked for" shows "(yes/no/[fingerprint])?"
-check "a host's key is shown by its fingerprint" shows \
+comes "a host's key is asked for" shows "(yes/no/[fingerprint])?"
+comes "a host's key is shown by its fingerprint" shows \
   "$(ssh-keygen -l -f "$scratch/ssh/host_key.pub" | cut -d' ' -f2)"
 type_line "no"
-check "a host's key that nobody confirms ends it" shows_line "status=255"
-check "a host's key that nobody confirms has a sentence" shows \
+comes "a host's key that nobody confirms ends it" shows_line "status=255"
+comes "a host's key that nobody confirms has a sentence" shows \
   "web: the host's key is not known yet, and nobody has confirmed it; ssh says: Host key verification failed."
 start "$longreach_run ssh:ann@web -- id -un"
-check "a host's key is asked for again" shows "(yes/no/[fingerprint])?"
+comes "a host's key is asked for again" shows "(yes/no/[fingerprint])?"
 type_line "yes"
-check "a host's key that is confirmed lets in" shows_line "ann"
-check "what is typed then can be seen" shows "(yes/no/[fingerprint])? yes"
+comes "a host's key that is confirmed lets in" shows_line "ann"
+comes "what is typed then can be seen" shows "(yes/no/[fingerprint])? yes"
 if grep -q '^web ' "$scratch/ssh/known_hosts"; then
   ok "a host's key that is confirmed is known"
 else
@@ -190,34 +148,34 @@ cp "$scratch/ssh/key" "$scratch/ssh/locked_key"
 ssh-keygen -q -p -P '' -N 'open it' -f "$scratch/ssh/locked_key" > /dev/null
 sed "s,$scratch/ssh/key,$scratch/ssh/locked_key," "$scratch/ssh_config" > "$scratch/locked_config"
 start "longreach run -o config=$scratch/locked_config ssh:ann@web -- id -un"
-check "a passphrase is asked for" shows "Enter passphrase for key '$scratch/ssh/locked_key':"
+comes "a passphrase is asked for" shows "Enter passphrase for key '$scratch/ssh/locked_key':"
 type_line "open it"
-check "a passphrase opens the key" shows_line ann
+comes "a passphrase opens the key" shows_line ann
 
 # ---- keys that are signals ----
 
 start "$longreach_run ssh:ann@web -- sh -c 'trap \"echo interrupted; exit 5\" INT; echo begun; while :; do sleep 0.1; done'$finish"
-check "a command begins" shows_line "begun"
+comes "a command begins" shows_line "begun"
 keys C-c
-check "Ctrl-C reaches the remote command, and its answer comes back" shows "interrupted"
-check "Ctrl-C leaves the end to the remote command" shows_line "status=5"
+comes "Ctrl-C reaches the remote command, and its answer comes back" shows "interrupted"
+comes "Ctrl-C leaves the end to the remote command" shows_line "status=5"
 
 start "$longreach_run ssh:ann@web -- sh -c 'trap \"\" INT; echo begun; sleep 2; echo still th\"\"ere'$finish"
-check "a command begins that ignores Ctrl-C" shows_line "begun"
+comes "a command begins that ignores Ctrl-C" shows_line "begun"
 keys C-c
-check "Ctrl-C does not end the connection" shows "still there"
-check "Ctrl-C that was ignored is no failure" shows_line "status=0"
+comes "Ctrl-C does not end the connection" shows "still there"
+comes "Ctrl-C that was ignored is no failure" shows_line "status=0"
 
 start "longreach shell -o config=$scratch/ssh_config ssh:ann@web$finish"
 type_line 'PS1="far: "; clear'
-check "a shell starts at the far side" shows_line "far:"
+comes "a shell starts at the far side" shows_line "far:"
 type_line "sh -c 'echo be\"\"gun; exec sleep 1000'"
-check "a program begins" shows_line "begun"
+comes "a program begins" shows_line "begun"
 keys C-c
 type_line 'echo "sleep=$?"'
-check "Ctrl-C ends it, and not the shell" shows_line "sleep=130"
+comes "Ctrl-C ends it, and not the shell" shows_line "sleep=130"
 type_line 'exit 6'
-check "the shell's status comes back" shows_line "status=6"
+comes "the shell's status comes back" shows_line "status=6"
 as_before "at the end"
 
 terminal kill-server

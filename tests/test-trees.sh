@@ -52,8 +52,8 @@ expect () {
   fi
 }
 
-# same NAME ONE OTHER [owners]
-same () {
+# same_trees NAME ONE OTHER [owners]
+same_trees () {
   local name=$1 found
   shift
   if found=$(trees compare "$@"); then
@@ -78,20 +78,20 @@ nothing_temporary () {
 trees make tree
 copy put -- tree sent
 expect "put -r says nothing" 0 ''
-same "put -r keeps all of it" tree sent
+same_trees "put -r keeps all of it" tree sent
 copy get -- "$scratch/tree" fetched
 expect "get -r says nothing" 0 ''
-same "get -r keeps all of it" tree fetched
+same_trees "get -r keeps all of it" tree fetched
 copy put -- tree sent/
 copy get -- "$scratch/sent/tree" fetched
-same "a tree goes into a directory, under its name" tree sent/tree
-same "and so it does when it is fetched" tree fetched/tree
+same_trees "a tree goes into a directory, under its name" tree sent/tree
+same_trees "and so it does when it is fetched" tree fetched/tree
 chmod u+w sent/tree/sub
 rm sent/tree/small sent/tree/sub/*
 echo changed > sent/tree/large
 copy put -- tree sent
 expect "a copy of what is there already" 0 ''
-same "makes it the same again" tree sent/tree
+same_trees "makes it the same again" tree sent/tree
 nothing_temporary "no temporary file is left"
 
 # ---- where it goes ----
@@ -100,15 +100,15 @@ mkdir -p a/one
 echo 1 > a/one/file
 ln -s a to-a
 copy put -- a/. b
-same "of a source that ends with /. the content goes there" a b
+same_trees "of a source that ends with /. the content goes there" a b
 copy put -- a/. b
-same "also if the target is there" a b
+same_trees "also if the target is there" a b
 copy put -- a/ c
-same "a slash at the end means nothing" a c
+same_trees "a slash at the end means nothing" a c
 copy put -- to-a d
 if [ "$(readlink d)" = a ]; then ok "a link is copied as one"; else not_ok "a link is copied as one"; fi
 copy put -- to-a/ e
-same "with a slash what it leads to is copied" a e
+same_trees "with a slash what it leads to is copied" a e
 copy put -- a/one/file f
 if [ "$(cat f)" = 1 ]; then ok "a file can be copied, too"; else not_ok "a file can be copied, too"; fi
 mkdir g
@@ -116,7 +116,7 @@ copy put -- a/one/file g
 if [ "$(cat g/file)" = 1 ]; then ok "into a directory"; else not_ok "into a directory"; fi
 ln -s g to-g
 copy put -- a to-g
-same "a target can be a link to a directory" a g/a
+same_trees "a target can be a link to a directory" a g/a
 copy put -- a nowhere/b
 expect "its parent has to be there" 3 \
   "longreach: localhost: cannot put a tree at nowhere/b: No such file or directory"
@@ -186,9 +186,9 @@ if [ "$(id -u)" = 0 ]; then
   ln -s two owned/link
   chown -h 77 owned/link
   copy put -p -- owned owned-there
-  same "put -rp keeps owners and set-id bits" owned owned-there owners
+  same_trees "put -rp keeps owners and set-id bits" owned owned-there owners
   copy get -p -- "$scratch/owned" owned-here
-  same "get -rp keeps them, too" owned owned-here owners
+  same_trees "get -rp keeps them, too" owned owned-here owners
   copy put -- owned plain
   if [ "$(stat -c %u:%a plain/one/file plain)" = $'0:755\n0:777' ]; then
     ok "without -p they are the user's"
@@ -262,7 +262,7 @@ case $error in
   "300 files  "*" in 0:0"*) ok "the progress counts files" ;;
   *) not_ok "the progress counts files" "$error" ;;
 esac
-same "many files" many m
+same_trees "many files" many m
 copy get --offset=1 -- a b
 expect "--offset is for one file" 2 "longreach: get: --offset and --length are for one file, not for -r"
 copy put --mode=600 -- a b
