@@ -45,8 +45,9 @@ make_tree (void)
     }
 }
 
-/* Out of the way, to be removed with all that the bench made: ext4 looks at each inode that was freed
-   in the last minutes again whenever it makes a file, so that who comes after a removal waits for it.  */
+/* Out of the way, to be removed with all that the bench made: ext4 looks at each inode that was
+   freed in the last minutes again whenever it makes a file, so that who comes after a removal waits
+   for it.  */
 static void
 set_aside (void)
 {

@@ -124,8 +124,8 @@ read_wholly (int fd, char *data, size_t size)
   return 0;
 }
 
-/* Pages of their own, since what malloc is given back of this size mostly stays with the process, and
-   it would be that much for each connection that there is.  */
+/* Pages of their own, since what malloc is given back of this size mostly stays with the process,
+   and it would be that much for each connection that there is.  */
 static int
 reserve (struct payload *payload, size_t size)
 {

@@ -121,6 +121,39 @@ free (void *piece)
   __libc_free (piece);
 }
 
+static void *
+find_next (const char *name)
+{
+  void *next = dlsym (RTLD_NEXT, name);
+  if (next == NULL)
+    abort ();
+  return next;
+}
+
+void *
+mmap (void *place, size_t size, int access, int flags, int file, off_t offset)
+{
+  static void *(*next) (void *place, size_t size, int access, int flags, int file, off_t offset);
+  if (next == NULL)
+    *(void **) &next = find_next ("mmap");
+  if (refuses (REFUSED_MEMORY))
+    return MAP_FAILED;
+  void *piece = next (place, size, access, flags, file, offset);
+  return piece == MAP_FAILED ? piece : note_piece (piece);
+}
+
+int
+munmap (void *piece, size_t size)
+{
+  static int (*next) (void *piece, size_t size);
+  if (next == NULL)
+    *(void **) &next = find_next ("munmap");
+  int status = next (piece, size);
+  if (status == 0)
+    __atomic_sub_fetch (&memory, 1, __ATOMIC_RELAXED);
+  return status;
+}
+
 /* ---- all others: FAILED without being made, or passed on ---- */
 
 #define PASS_ON(calls, result, failed, name, declared, passed)                                     \
@@ -128,7 +161,7 @@ free (void *piece)
   {                                                                                                \
     static result (*next) declared;                                                                \
     if (next == NULL)                                                                              \
-      *(void **) &next = dlsym (RTLD_NEXT, #name);                                                 \
+      *(void **) &next = find_next (#name);                                                        \
     return refuses (calls) ? (failed) : next passed;                                               \
   }
 
@@ -190,7 +223,7 @@ epoll_ctl (int loop, int operation, int descriptor, struct epoll_event *event)
 {
   static int (*next) (int, int, int, struct epoll_event *);
   if (next == NULL)
-    *(void **) &next = dlsym (RTLD_NEXT, "epoll_ctl");
+    *(void **) &next = find_next ("epoll_ctl");
   if (operation == EPOLL_CTL_ADD && refuses (REFUSED_WATCH))
     return -1;
   return next (loop, operation, descriptor, event);
@@ -209,7 +242,7 @@ epoll_ctl (int loop, int operation, int descriptor, struct epoll_event *event)
       mode = va_arg (arguments, mode_t);                                                           \
     va_end (arguments);                                                                            \
     if (next == NULL)                                                                              \
-      *(void **) &next = dlsym (RTLD_NEXT, "openat");                                              \
+      *(void **) &next = find_next ("openat");                                                     \
     return refuses (REFUSED_OPEN) ? -1 : next passed;                                              \
   }
 
@@ -226,7 +259,7 @@ fcntl (int descriptor, int operation, ...)
   void *argument = va_arg (arguments, void *);
   va_end (arguments);
   if (next == NULL)
-    *(void **) &next = dlsym (RTLD_NEXT, "fcntl");
+    *(void **) &next = find_next ("fcntl");
   if (operation == F_DUPFD_CLOEXEC && refuses (REFUSED_DESCRIPTOR))
     return -1;
   return next (descriptor, operation, argument);
@@ -281,7 +314,7 @@ refuses_transfer (enum refused calls, int descriptor, size_t *size)
   {                                                                                                \
     static ssize_t (*next) declared;                                                               \
     if (next == NULL)                                                                              \
-      *(void **) &next = dlsym (RTLD_NEXT, #name);                                                 \
+      *(void **) &next = find_next (#name);                                                        \
     return refuses_transfer (calls, descriptor, &size) ? -1 : next passed;                         \
   }
 
@@ -302,7 +335,7 @@ write_pieces (int descriptor, const struct iovec *pieces, int count, int flags)
   static ssize_t (*next) (int, const struct iovec *, int, off_t, int);
   size_t size = SIZE_MAX;
   if (next == NULL)
-    *(void **) &next = dlsym (RTLD_NEXT, "pwritev2");
+    *(void **) &next = find_next ("pwritev2");
   if (refuses_transfer (REFUSED_WRITE, descriptor, &size))
     return -1;
   if (size == SIZE_MAX)
