@@ -144,7 +144,7 @@ load (struct payload *payload, const char *machine, size_t before, size_t after)
   struct stat info;
   char why[1];
   char *path = path_of (machine);
-  *payload = (struct payload){ NULL };
+  *payload = (struct payload){ .data = NULL };
   if (path == NULL)
     return ENOMEM;
   int fd =
@@ -244,5 +244,5 @@ payload_free (struct payload *payload)
 {
   if (payload->data != NULL)
     munmap (payload->data, payload->reserved);
-  *payload = (struct payload){ NULL };
+  *payload = (struct payload){ .data = NULL };
 }
