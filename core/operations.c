@@ -419,6 +419,15 @@ start (lr_connection *connection, enum lr_operation operation, union arguments *
   return call;
 }
 
+/* Tell the caller, who waits for COMPLETION, all that there is to tell before the next step: that
+   one may wait.  */
+static void
+tell_all (const struct completion *completion, const struct lr_call *call)
+{
+  while (!completion->done && (transfer_tell (call->transfer) || tree_tell (call->tree)))
+    continue;
+}
+
 /* The blocking call of OPERATION.  RESULT may be NULL where there is none.  */
 static int
 carry_out (lr_connection *connection, enum lr_operation operation, const void *given, void **result,
@@ -436,11 +445,7 @@ carry_out (lr_connection *connection, enum lr_operation operation, const void *g
   while (!completion.done)
     {
       loop_step (loop, LR_NEVER);
-      if (!completion.done)
-        {
-          transfer_tell (call->transfer);
-          tree_tell (call->tree);
-        }
+      tell_all (&completion, call);
     }
   loop_settle (loop);
   if (result != NULL)

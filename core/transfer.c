@@ -86,13 +86,14 @@ tell (void *context)
   transfer->progress (transfer->progress_data, transfer->done, transfer->total);
 }
 
-void
+bool
 transfer_tell (struct transfer *transfer)
 {
   if (transfer == NULL || !transfer->untold)
-    return;
+    return false;
   transfer->untold = false;
   loop_call_back (connection_loop (transfer->call->connection), tell, transfer);
+  return true;
 }
 
 static void

@@ -66,7 +66,7 @@ long transfer_input (struct transfer *transfer, char *scratch, size_t size);
 void transfer_output (struct transfer *transfer, const char *data, size_t size);
 void transfer_output_ended (struct transfer *transfer);
 
-/* A blocking caller's callbacks run between steps.  */
-void transfer_tell (struct transfer *transfer);
+/* A blocking caller's callbacks run between steps, one at a time.  Whether one has.  */
+bool transfer_tell (struct transfer *transfer);
 
 #endif

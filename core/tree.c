@@ -230,13 +230,14 @@ tell (void *context)
   free (problem);
 }
 
-void
+bool
 tree_tell (struct tree *tree)
 {
   if (tree == NULL || !tree->tells)
-    return;
+    return false;
   tree->tells = false;
   loop_call_back (loop_of (tree), tell, tree);
+  return true;
 }
 
 static void

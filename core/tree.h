@@ -35,7 +35,7 @@ void tree_ended (struct tree *tree);
 long tree_input (struct tree *tree, size_t size, const char **data);
 void tree_output (struct tree *tree, const char *data, size_t size);
 
-/* A blocking caller's callbacks run between steps.  */
-void tree_tell (struct tree *tree);
+/* A blocking caller's callbacks run between steps, one at a time.  Whether one has.  */
+bool tree_tell (struct tree *tree);
 
 #endif
