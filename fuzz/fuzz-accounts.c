@@ -9,6 +9,7 @@
    - printing what was taken and taking it again gives the same.  */
 
 #include "dispatcher/accounts_text.h"
+#include "fuzz/require.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,13 +19,6 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 static void
 require_name (const char *name)

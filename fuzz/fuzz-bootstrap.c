@@ -7,8 +7,8 @@
 
 #include "core/bootstrap.h"
 #include "core/url.h"
+#include "fuzz/require.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,19 +49,18 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
                                        "portable/linux-other/longreach-dispatcher" };
   (void) argc;
   (void) argv;
-  if (mkdtemp (top) == NULL)
-    abort ();
+  require (mkdtemp (top) != NULL);
   atexit (remove_all);
   for (int i = 0; i < 5; i++)
     {
       snprintf (paths[i], sizeof paths[i], "%s/%s", top, names[i]);
-      FILE *file = i < 3 ? NULL : fopen (paths[i], "w");
       if (i < 3)
-        mkdir (paths[i], 0700);
-      else
-        fclose (file);
-      if (i >= 3 && truncate (paths[i], 1000) != 0)
-        abort ();
+        {
+          require (mkdir (paths[i], 0700) == 0);
+          continue;
+        }
+      FILE *file = fopen (paths[i], "w");
+      require (file != NULL && ftruncate (fileno (file), 1000) == 0 && fclose (file) == 0);
     }
   setenv ("LONGREACH_DISPATCHER_DIR", top, 1);
   return 0;
@@ -78,7 +77,7 @@ static void
 push (const lr_hop *hop, const char *directory, lr_command *out)
 {
   (void) hop;
-  assert (directory[0] == '/');
+  require (directory[0] == '/');
   lr_command_add (out, "push", directory);
 }
 
@@ -90,7 +89,7 @@ begin (struct bootstrap *bootstrap)
   const char *data;
   lr_command command = { NULL, 0, 0, NULL, 0 };
   int status = bootstrap_command (bootstrap, &command, &error);
-  assert (status == 0 && command.count >= 2);
+  require (status == 0 && command.count >= 2);
   command_free (&command);
   bootstrap_progress (bootstrap);
   for (size_t size; (size = bootstrap_input (bootstrap, &data)) > 0;)
@@ -119,7 +118,7 @@ take (struct bootstrap *bootstrap, const char *line, size_t length, int *attempt
     .said = line + 2,
     .explained = line[1] == '\x7d',
   };
-  assert (++*attempts < ATTEMPTS_MAX);
+  require (++*attempts < ATTEMPTS_MAX);
   if (!bootstrap_go_on (bootstrap, &end))
     return false;
   begin (bootstrap);
@@ -147,7 +146,7 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
   if ((data[0] & WAITS) != 0)
     options[hop.option_count++] = (struct hop_option){ &waiting, wait };
   struct bootstrap *bootstrap = bootstrap_new (&hop, "NONCE", true, &error);
-  assert (bootstrap != NULL);
+  require (bootstrap != NULL);
   begin (bootstrap);
   int attempts = 0;
   bool goes_on = true;
@@ -163,7 +162,7 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t size)
       start += length + 1;
     }
   const char *problem = bootstrap_problem (bootstrap);
-  assert (problem == NULL || problem[0] != '\0');
+  require (problem == NULL || problem[0] != '\0');
   lr_command command = { NULL, 0, 0, NULL, 0 };
   if (goes_on)
     bootstrap_clean (bootstrap, &command);

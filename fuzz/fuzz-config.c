@@ -12,13 +12,13 @@
 #include "core/config.h"
 #include "core/connector.h"
 #include "core/error.h"
+#include "fuzz/input_file.h"
+#include "fuzz/require.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -26,38 +26,6 @@ enum
 {
   EXPANDED_MAX = 80 << 10, /* characters: the limit, and a hop beyond it */
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
-
-static char path[64];
-
-static void
-remove_file (void)
-{
-  unlink (path);
-}
-
-/* The file in which each input becomes one that can be read.  */
-static FILE *
-open_file (void)
-{
-  if (path[0] == '\0')
-    {
-      strcpy (path, "/tmp/longreach-fuzz-XXXXXX");
-      int fd = mkstemp (path);
-      require (fd >= 0);
-      close (fd);
-      atexit (remove_file);
-    }
-  FILE *stream = fopen (path, "we");
-  require (stream != NULL);
-  return stream;
-}
 
 static void
 check_settings (const struct config *config, size_t lines)
@@ -125,11 +93,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   if (end == NULL)
     return 0;
   const uint8_t *text = end + 1;
-  size_t length = size - (size_t) (text - data), lines = 1;
-  FILE *stream = open_file ();
-  require (fwrite (text, 1, length, stream) == length && fclose (stream) == 0);
-  for (size_t i = 0; i < length; i++)
-    lines += text[i] == '\n';
+  size_t length = size - (size_t) (text - data), lines = input_lines (text, length);
+  const char *path = input_file (text, length);
 
   error_begin (&error, &error);
   if (config_load (&config, path, &error) == 0)

@@ -15,13 +15,13 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "core/url.h"
+#include "fuzz/input_file.h"
+#include "fuzz/require.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -29,38 +29,6 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 #define FIRST "first of the command"
 #define SECOND "-second of it"
 #define DIRECTORY "/where to unpack"
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
-
-static char path[64];
-
-static void
-remove_file (void)
-{
-  unlink (path);
-}
-
-/* The file in which each input becomes one that can be read.  */
-static FILE *
-open_file (void)
-{
-  if (path[0] == '\0')
-    {
-      strcpy (path, "/tmp/longreach-fuzz-XXXXXX");
-      int fd = mkstemp (path);
-      require (fd >= 0);
-      close (fd);
-      atexit (remove_file);
-    }
-  FILE *stream = fopen (path, "we");
-  require (stream != NULL);
-  return stream;
-}
 
 static const struct lr_connector *
 find (void *context, const char *schema, struct lr_error *error)
@@ -162,7 +130,7 @@ check_target (const struct connector *connector, const char *url, const char *te
 }
 
 static void
-check_refusal (const struct lr_error *error, size_t lines)
+check_refusal (const struct lr_error *error, const char *path, size_t lines)
 {
   require (error->kind == LR_ERROR_PLUGIN);
   require (strncmp (error->message, path, strlen (path)) == 0);
@@ -180,16 +148,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   if (end == NULL)
     return 0;
   const char *text = (const char *) end + 1;
-  size_t length = size - (size_t) (end + 1 - data), lines = 1;
-  FILE *stream = open_file ();
-  require (fwrite (text, 1, length, stream) == length && fclose (stream) == 0);
-  for (size_t i = 0; i < length; i++)
-    lines += text[i] == '\n';
+  size_t length = size - (size_t) (end + 1 - data);
+  size_t lines = input_lines (text, length);
+  const char *path = input_file (text, length);
 
   error_begin (&error, &error);
   int status = declared_read_notes (&notes, path, &error);
   if (status != 0)
-    check_refusal (&error, lines);
+    check_refusal (&error, path, lines);
   struct declaration *declaration = declared_load (path, path, &notes, &error);
   require ((declaration != NULL) == (status == 0));
   if (declaration != NULL)

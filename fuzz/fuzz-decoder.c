@@ -7,6 +7,7 @@
    - what is decoded, and where and why it ends, doesn't depend on the pieces;
    - memory for contents follows what has arrived, whatever was claimed.  */
 
+#include "fuzz/require.h"
 #include "protocol/codec.h"
 
 #include <stdint.h>
@@ -33,13 +34,6 @@ struct buffer
   char *data;
   size_t size, allocated;
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 static void
 add (struct buffer *buffer, const char *data, size_t size)

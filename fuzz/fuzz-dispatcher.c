@@ -23,6 +23,7 @@
 #include "dispatcher/session.h"
 #include "dispatcher/worker.h"
 #include "fuzz/dispatcher-state.h"
+#include "fuzz/require.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -102,13 +103,6 @@ static struct run
   struct job *jobs;
   bool stopped;
 } run;
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 static unsigned
 take (void)

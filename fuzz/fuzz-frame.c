@@ -11,6 +11,7 @@
    - memory for contents follows what has arrived, and memory for strings and lists has a limit,
      whatever was claimed.  */
 
+#include "fuzz/require.h"
 #include "protocol/frame.h"
 
 #include <stdint.h>
@@ -25,13 +26,6 @@ enum
   CHOICE_TAKE_MEMORY = 4,
   HEAD_SIZE = 8, /* length and channel */
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 /* What a stream came to.  */
 struct outcome

@@ -11,6 +11,7 @@
 #include "core/listing.h"
 
 #include "core/error.h"
+#include "fuzz/require.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,13 +25,6 @@ struct written
   char *bytes; /* owned */
   size_t size;
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 static void
 emit (void *context, const char *data, uint64_t size)

@@ -17,6 +17,7 @@
 #include "core/session.h"
 
 #include "core/error.h"
+#include "fuzz/require.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -98,13 +99,6 @@ struct run
   int depth; /* of reactions */
   char problem[256];
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 static void
 note (struct run *run, uint64_t value)

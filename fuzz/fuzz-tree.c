@@ -9,6 +9,7 @@
    - a refusal is final, and nothing temporary is left after the end;
    - there are only directories, files and links, without set-id bits unless they are asked for.  */
 
+#include "fuzz/require.h"
 #include "tree/unpack.h"
 
 #include <fcntl.h>
@@ -29,13 +30,6 @@ enum
 
 static char home[64]; /* of all; "": it is not made yet */
 static bool owners;   /* they are asked for */
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 /* ---- the directory ---- */
 

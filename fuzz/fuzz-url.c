@@ -12,6 +12,7 @@
 #include "core/connector.h"
 #include "core/error.h"
 #include "core/url.h"
+#include "fuzz/require.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,13 +26,6 @@ enum
   OPTIONS_MAX = 8,
   HOPS_MAX = 32,
 };
-
-static void
-require (bool holds)
-{
-  if (!holds)
-    abort ();
-}
 
 /* ---- a connector of each target form, strict and lenient ---- */
 
