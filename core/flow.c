@@ -1,6 +1,7 @@
 #include "core/flow.h"
 
 #include "core/lift.h"
+#include "tree/write_all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,18 +49,10 @@ add_to_file (struct flow *flow, const char *data, size_t size)
         return errno;
       flow->file = file;
     }
-  while (size > 0)
-    {
-      ssize_t wrote = pwrite (flow->file, data, size, (off_t) flow->file_end);
-      if (wrote < 0 && errno == EINTR)
-        continue;
-      if (wrote < 0)
-        return errno;
-      data += wrote;
-      size -= (size_t) wrote;
-      flow->file_end += wrote;
-    }
-  return 0;
+  int errnum = write_all_at (flow->file, data, size, (uint64_t) flow->file_end);
+  if (errnum == 0)
+    flow->file_end += (int64_t) size;
+  return errnum;
 }
 
 int

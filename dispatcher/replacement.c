@@ -1,6 +1,7 @@
 #include "dispatcher/replacement.h"
 
 #include "dispatcher/temporary.h"
+#include "tree/write_all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -266,22 +267,6 @@ replacement_begin (struct replacement *replacement, const char *path)
   find_target (replacement);
   if (replacement->errnum == 0 && !replacement->in_place)
     create_file (replacement);
-}
-
-static int
-write_all (int file, const char *data, size_t size)
-{
-  while (size > 0)
-    {
-      ssize_t wrote = write (file, data, size);
-      if (wrote < 0 && errno == EINTR)
-        continue;
-      if (wrote < 0)
-        return errno;
-      data += wrote;
-      size -= (size_t) wrote;
-    }
-  return 0;
 }
 
 void

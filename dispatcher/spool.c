@@ -1,5 +1,7 @@
 #include "dispatcher/spool.h"
 
+#include "tree/write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,23 +55,6 @@ open_unnamed (void)
   return -1;
 }
 
-static int
-write_at (int file, const char *data, size_t size, uint64_t offset)
-{
-  while (size > 0)
-    {
-      ssize_t wrote = pwrite (file, data, size, (off_t) offset);
-      if (wrote < 0 && errno == EINTR)
-        continue;
-      if (wrote < 0)
-        return errno;
-      data += wrote;
-      offset += (uint64_t) wrote;
-      size -= (size_t) wrote;
-    }
-  return 0;
-}
-
 static void
 free_memory (struct spool *spool)
 {
@@ -87,7 +72,7 @@ move_to_file (struct spool *spool)
   if (file < 0)
     return errno;
   uint64_t have = spool->end - spool->start;
-  int error = write_at (file, spool->memory + spool->start, (size_t) have, 0);
+  int error = write_all_at (file, spool->memory + spool->start, (size_t) have, 0);
   if (error != 0)
     {
       close (file);
@@ -152,7 +137,7 @@ spool_append (struct spool *spool, const void *data, size_t size)
       if (error != 0)
         return error;
     }
-  int error = write_at (spool->file, data, size, spool->end);
+  int error = write_all_at (spool->file, data, size, spool->end);
   if (error == 0)
     spool->end += size;
   return error;

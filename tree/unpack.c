@@ -1,5 +1,7 @@
 #include "tree/unpack.h"
 
+#include "tree/write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -474,22 +476,6 @@ take_file (struct unpack *unpack, const struct record *record)
     fail_file (unpack, errno, "cannot make");
   if (unpack->left == 0)
     finish_file (unpack);
-}
-
-static int
-write_all (int file, const char *data, size_t size)
-{
-  while (size > 0)
-    {
-      ssize_t wrote = write (file, data, size);
-      if (wrote < 0 && errno == EINTR)
-        continue;
-      if (wrote < 0)
-        return errno;
-      data += wrote;
-      size -= (size_t) wrote;
-    }
-  return 0;
 }
 
 /* SIZE bytes of the file have come, or been passed over, and AHEAD more are to come with them.  */
