@@ -2,36 +2,26 @@
 
 #include "fuzz/require.h"
 
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/types.h>
 #include <unistd.h>
-
-static char path[] = "/tmp/longreach-fuzz-XXXXXX";
-
-static void
-remove_file (void)
-{
-  unlink (path);
-}
 
 const char *
 input_file (const void *content, size_t size)
 {
-  static bool is_made;
-  if (!is_made)
+  static char path[32];
+  static int file = -1;
+  if (file < 0)
     {
-      int fd = mkstemp (path);
-      require (fd >= 0);
-      close (fd);
-      atexit (remove_file);
-      is_made = true;
+      file = memfd_create ("input", MFD_CLOEXEC);
+      snprintf (path, sizeof path, "/proc/self/fd/%d", file);
     }
-  FILE *stream = fopen (path, "we");
-  require (stream != NULL);
-  require (fwrite (content, 1, size, stream) == size && fclose (stream) == 0);
+  require (file >= 0 && ftruncate (file, 0) == 0);
+  require (pwrite (file, content, size, 0) == (ssize_t) size);
   return path;
 }
-
 size_t
 input_lines (const void *content, size_t size)
 {
