@@ -372,7 +372,7 @@ answer_stat (struct lr_call *call, const struct packet *packet)
   const struct packet_stat_result *stat = &packet->stat_result;
   const struct call_output *digest = &call->outputs[LR_STDOUT];
   struct lr_stat_result result =
-      LR_STAT_RESULT (.type = listing_type_of (stat->type.data), .mode = stat->mode,
+      LR_STAT_RESULT (.type = listing_type_of (stat->type.data), .mode = stat->mode & 07777,
                       .owner = stat->owner.data, .group = stat->group.data, .size = stat->size,
                       .mtime_ns = (int64_t) stat->mtime, .ctime_ns = (int64_t) stat->ctime);
   if (stat->sha512sum.present)
