@@ -211,8 +211,7 @@ PASS_ON (REFUSED_ATTRIBUTES, int, -1, fchown, (int file, uid_t user, gid_t group
          (file, user, group))
 
 /* One that shares the memory of its parent could not be passed on: it would return twice.  */
-pid_t
-vfork (void)
+pid_t (vfork) (void)
 {
   return fork ();
 }
