@@ -41,19 +41,6 @@ give_back (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct errand *errand, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  errand->work.run = step;
-  errand->work.done = done;
-  errand->busy = true;
-  if (errand->slow)
-    worker_run (&errand->work);
-  else
-    worker_run_here (&errand->work);
-}
-
-static void
 given_back (struct work *work)
 {
   struct errand *errand = (struct errand *) work;
@@ -66,8 +53,8 @@ static void
 leave (struct errand *errand)
 {
   loop_remove_job (&errand->job);
-  if (!errand->busy)
-    run (errand, give_back, given_back);
+  if (!errand->work.busy)
+    worker_run (&errand->work, errand->slow, give_back, given_back);
 }
 
 void
@@ -76,7 +63,7 @@ errand_abandon (struct request *request)
   struct errand *errand = request->state;
   if (errand == NULL)
     return;
-  if (errand->busy)
+  if (errand->work.busy)
     errand->memory = channel_take_memory (request);
   request->state = NULL;
   errand->request = NULL;
@@ -103,7 +90,8 @@ static void stepped (struct work *work);
 static bool
 go_on (void *context)
 {
-  run (context, take_step, stepped);
+  struct errand *errand = context;
+  worker_run (&errand->work, errand->slow, take_step, stepped);
   return false;
 }
 
@@ -111,7 +99,6 @@ static void
 stepped (struct work *work)
 {
   struct errand *errand = (struct errand *) work;
-  errand->busy = false;
   if (errand->request == NULL)
     leave (errand);
   else if (errand->more && errand->errnum == 0)
@@ -139,5 +126,5 @@ errand_handle (struct request *request)
     }
   errand->request = request;
   request->state = errand;
-  run (errand, take_step, stepped);
+  worker_run (&errand->work, errand->slow, take_step, stepped);
 }

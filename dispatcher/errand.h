@@ -18,7 +18,6 @@ struct errand_kind;
 struct errand
 {
   struct work work; /* the first member */
-  bool busy;        /* with it */
   bool slow;        /* everything is for a worker */
   struct job job;
 

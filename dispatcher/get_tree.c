@@ -21,7 +21,6 @@ enum
 struct getting
 {
   struct work work; /* the first member */
-  bool busy;        /* with it */
 
   struct request *request; /* borrowed; NULL: abandoned */
   struct outlet *outlet;   /* borrowed */
@@ -63,16 +62,6 @@ close_all (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct getting *getting, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  getting->work.run = step;
-  getting->work.done = done;
-  getting->busy = true;
-  worker_run (&getting->work);
-}
-
-static void
 closed (struct work *work)
 {
   struct getting *getting = (struct getting *) work;
@@ -87,8 +76,8 @@ leave (struct getting *getting)
   if (getting->request != NULL)
     getting->request->state = NULL;
   getting->request = NULL;
-  if (!getting->busy)
-    run (getting, close_all, closed);
+  if (!getting->work.busy)
+    worker_run (&getting->work, true, close_all, closed);
 }
 
 static void
@@ -102,7 +91,6 @@ static void
 slice_filled (struct work *work)
 {
   struct getting *getting = (struct getting *) work;
-  getting->busy = false;
   if (getting->request == NULL)
     leave (getting);
   else
@@ -120,14 +108,14 @@ begin_slice (struct getting *getting)
     pack_tell (pack, ids_user_name (pack->wanted_id));
   else if (pack->wanted == PACK_GROUP)
     pack_tell (pack, ids_group_name (pack->wanted_id));
-  run (getting, fill_slice, slice_filled);
+  worker_run (&getting->work, true, fill_slice, slice_filled);
 }
 
 static long
 produce (void *context, char *buffer, size_t size)
 {
   struct getting *getting = context;
-  if (getting->busy)
+  if (getting->work.busy)
     return OUTLET_LATER;
   size_t have = getting->have - getting->used;
   if (have == 0 && getting->pack.done)
@@ -159,7 +147,6 @@ begun (struct work *work)
 {
   struct getting *getting = (struct getting *) work;
   struct request *request = getting->request;
-  getting->busy = false;
   if (request == NULL)
     leave (getting);
   else if (getting->errnum != 0)
@@ -200,7 +187,7 @@ handle (struct request *request)
   getting->outlet = &channel_of (request)->outlets[FRAME_STREAM_OUTPUT];
   request->state = getting;
   outlet_open (getting->outlet, produce, getting);
-  run (getting, begin, begun);
+  worker_run (&getting->work, true, begin, begun);
 }
 
 const struct request_kind get_tree_kind = {

@@ -36,7 +36,6 @@ struct found
 struct listing
 {
   struct work work; /* the first member */
-  bool busy;        /* with it */
   bool slow;        /* everything is for a worker */
 
   struct request *request; /* borrowed; NULL: abandoned */
@@ -157,19 +156,6 @@ close_listing (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct listing *listing, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  listing->work.run = step;
-  listing->work.done = done;
-  listing->busy = true;
-  if (listing->slow)
-    worker_run (&listing->work);
-  else
-    worker_run_here (&listing->work);
-}
-
-static void
 closed (struct work *work)
 {
   struct listing *listing = (struct listing *) work;
@@ -186,8 +172,8 @@ leave (struct listing *listing)
   if (listing->request != NULL)
     listing->request->state = NULL;
   listing->request = NULL;
-  if (!listing->busy)
-    run (listing, close_listing, closed);
+  if (!listing->work.busy)
+    worker_run (&listing->work, listing->slow, close_listing, closed);
 }
 
 static void
@@ -257,7 +243,6 @@ static void
 slice_read (struct work *work)
 {
   struct listing *listing = (struct listing *) work;
-  listing->busy = false;
   if (listing->request == NULL)
     {
       leave (listing);
@@ -273,17 +258,17 @@ static long
 produce (void *context, char *buffer, size_t size)
 {
   struct listing *listing = context;
-  size_t have = listing->busy ? 0 : listing->have - listing->used;
-  if (!listing->busy && (listing->errnum != 0 || (have == 0 && listing->at_end)))
+  size_t have = listing->work.busy ? 0 : listing->have - listing->used;
+  if (!listing->work.busy && (listing->errnum != 0 || (have == 0 && listing->at_end)))
     {
       answer_listing (listing);
       return OUTLET_GONE;
     }
   if (have == 0)
     {
-      if (!listing->busy)
-        run (listing, read_slice, slice_read);
-      return listing->busy ? OUTLET_LATER : OUTLET_AGAIN;
+      if (!listing->work.busy)
+        worker_run (&listing->work, listing->slow, read_slice, slice_read);
+      return listing->work.busy ? OUTLET_LATER : OUTLET_AGAIN;
     }
   if (size == 0)
     return OUTLET_AGAIN;
@@ -311,7 +296,6 @@ static void
 opened (struct work *work)
 {
   struct listing *listing = (struct listing *) work;
-  listing->busy = false;
   if (listing->request == NULL)
     leave (listing);
   else if (listing->errnum != 0)
@@ -345,7 +329,7 @@ handle (struct request *request)
   listing->outlet = &channel_of (request)->outlets[FRAME_STREAM_OUTPUT];
   request->state = listing;
   outlet_open (listing->outlet, produce, listing);
-  run (listing, open_listing, opened);
+  worker_run (&listing->work, listing->slow, open_listing, opened);
 }
 
 const struct request_kind list_kind = {

@@ -23,8 +23,7 @@ enum
 
 struct putting
 {
-  struct work work; /* the first member */
-  bool busy;        /* with it: then what is behind REQUEST is the worker's */
+  struct work work; /* the first member; while it is busy what is behind REQUEST is the worker's */
 
   struct request *request; /* borrowed; NULL: abandoned */
   struct outlet *outlet;   /* borrowed */
@@ -84,16 +83,6 @@ close_all (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct putting *putting, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  putting->work.run = step;
-  putting->work.done = done;
-  putting->busy = true;
-  worker_run (&putting->work);
-}
-
-static void
 closed (struct work *work)
 {
   struct putting *putting = (struct putting *) work;
@@ -111,8 +100,8 @@ leave (struct putting *putting)
   if (putting->request != NULL)
     putting->request->state = NULL;
   putting->request = NULL;
-  if (!putting->busy)
-    run (putting, close_all, closed);
+  if (!putting->work.busy)
+    worker_run (&putting->work, true, close_all, closed);
 }
 
 static void
@@ -206,7 +195,7 @@ go_on (struct putting *putting)
     look_up (unpack);
   if (!rest && !fill_slice (putting))
     putting->errnum = errno;
-  run (putting, take_slice, slice_taken);
+  worker_run (&putting->work, true, take_slice, slice_taken);
   return true;
 }
 
@@ -232,7 +221,6 @@ static void
 slice_taken (struct work *work)
 {
   struct putting *putting = (struct putting *) work;
-  putting->busy = false;
   if (putting->request == NULL)
     {
       leave (putting);
@@ -250,7 +238,7 @@ produce (void *context, char *buffer, size_t size)
 {
   struct putting *putting = context;
   const char *data = NULL;
-  if (putting->busy)
+  if (putting->work.busy)
     return OUTLET_LATER;
   if (spool_size (&putting->told) == 0)
     return advance (putting) ? OUTLET_LATER : OUTLET_GONE;
@@ -277,7 +265,7 @@ take_input (struct request *request, const char *data, size_t size)
   int errnum = spool_append (&putting->waiting, data, size);
   if (errnum != 0)
     answer_failed (putting, errnum);
-  else if (!putting->busy)
+  else if (!putting->work.busy)
     advance (putting);
 }
 
@@ -286,7 +274,7 @@ end_input (struct request *request)
 {
   struct putting *putting = request->state;
   putting->ended = true;
-  if (!putting->busy)
+  if (!putting->work.busy)
     advance (putting);
 }
 
@@ -297,7 +285,6 @@ begun (struct work *work)
 {
   struct putting *putting = (struct putting *) work;
   struct request *request = putting->request;
-  putting->busy = false;
   if (request == NULL)
     {
       leave (putting);
@@ -355,7 +342,7 @@ handle (struct request *request)
   request->state = putting;
   inlet_open (&channel_of (request)->inlet, INLET_OF_FILE);
   outlet_open (putting->outlet, produce, putting);
-  run (putting, begin, begun);
+  worker_run (&putting->work, true, begin, begun);
 }
 
 const struct request_kind put_tree_kind = {

@@ -26,7 +26,6 @@ enum
 struct reading
 {
   struct work work; /* the first member */
-  bool busy;        /* with it */
   bool slow;        /* everything is for a worker */
 
   struct request *request; /* borrowed; NULL: abandoned */
@@ -107,19 +106,6 @@ close_file (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct reading *reading, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  reading->work.run = step;
-  reading->work.done = done;
-  reading->busy = true;
-  if (reading->slow)
-    worker_run (&reading->work);
-  else
-    worker_run_here (&reading->work);
-}
-
-static void
 closed (struct work *work)
 {
   struct reading *reading = (struct reading *) work;
@@ -138,8 +124,8 @@ leave (struct reading *reading)
   if (reading->watch.watched)
     reading->file = -1;
   loop_close (&reading->watch);
-  if (!reading->busy)
-    run (reading, close_file, closed);
+  if (!reading->work.busy)
+    worker_run (&reading->work, reading->slow, close_file, closed);
 }
 
 static void
@@ -194,7 +180,6 @@ static void
 slice_read (struct work *work)
 {
   struct reading *reading = (struct reading *) work;
-  reading->busy = false;
   if (reading->request == NULL)
     leave (reading);
   else if (reading->errnum == EAGAIN)
@@ -208,20 +193,20 @@ slice_read (struct work *work)
 static void
 begin_slice (struct reading *reading)
 {
-  if (!reading->busy && !reading->at_end && reading->left > 0)
-    run (reading, read_slice, slice_read);
+  if (!reading->work.busy && !reading->at_end && reading->left > 0)
+    worker_run (&reading->work, reading->slow, read_slice, slice_read);
 }
 
 /* From the slice.  As soon as that is empty a worker begins the next.  */
 static long
 produce_slice (struct reading *reading, char *buffer, size_t size)
 {
-  size_t have = reading->busy ? 0 : reading->have - reading->used;
+  size_t have = reading->work.busy ? 0 : reading->have - reading->used;
   size_t dropped = reading->skip < have ? (size_t) reading->skip : have;
   reading->used += dropped;
   reading->skip -= dropped;
   have -= dropped;
-  if (have == 0 && reading->at_end && !reading->busy)
+  if (have == 0 && reading->at_end && !reading->work.busy)
     {
       answer_reading (reading, 0);
       return OUTLET_GONE;
@@ -310,7 +295,6 @@ opened (struct work *work)
   struct reading *reading = (struct reading *) work;
   struct request *request = reading->request;
   int errnum = reading->errnum;
-  reading->busy = false;
   if (request == NULL)
     leave (reading);
   else if (errnum != 0)
@@ -361,7 +345,7 @@ handle (struct request *request)
   reading->outlet = &channel_of (request)->outlets[FRAME_STREAM_OUTPUT];
   request->state = reading;
   outlet_open (reading->outlet, produce, reading);
-  run (reading, open_file, opened);
+  worker_run (&reading->work, reading->slow, open_file, opened);
 }
 
 const struct request_kind read_kind = {

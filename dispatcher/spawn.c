@@ -43,7 +43,6 @@ struct drain
 struct spawn
 {
   struct work work;     /* the first member: the start */
-  bool starting;        /* with it */
   bool slow;            /* it is for a worker */
   struct launch launch; /* until it is started */
   struct arena memory;  /* of the packet, if that doesn't last until then */
@@ -257,7 +256,7 @@ abandon (struct request *request)
   spawn->cancelled = true;
   close_streams (spawn);
   spawn->request = NULL;
-  if (spawn->starting)
+  if (spawn->work.busy)
     {
       spawn->memory = channel_take_memory (request);
       process_give_up (&spawn->launch.birth);
@@ -303,7 +302,7 @@ static long
 produce (void *context, char *buffer, size_t size)
 {
   struct drain *drain = context;
-  if (drain->spawn->starting)
+  if (drain->spawn->work.busy)
     return OUTLET_LATER;
   if (drain->cut && drain->left == 0)
     return produce_end (drain, drain->spawn->terminal || is_at_end (drain));
@@ -342,7 +341,7 @@ take_input (struct request *request, const char *data, size_t size)
   struct spawn *spawn = request->state;
   spawn->last_input = data[size - 1];
   /* Without a reader it is dropped.  */
-  if (!spawn->starting && spawn->input.watch.fd < 0)
+  if (!spawn->work.busy && spawn->input.watch.fd < 0)
     {
       channel_use_input (request, size, false);
       return;
@@ -373,7 +372,7 @@ end_input (struct request *request)
 {
   struct spawn *spawn = request->state;
   spawn->input_ended = true;
-  if (!spawn->starting && spawn->input.watch.fd >= 0)
+  if (!spawn->work.busy && spawn->input.watch.fd >= 0)
     close_input (spawn);
 }
 
@@ -383,7 +382,7 @@ static void
 send_signal (struct request *request, int number)
 {
   struct spawn *spawn = request->state;
-  if (spawn->starting)
+  if (spawn->work.busy)
     {
       spawn->early_signals |= 1ULL << (number - 1);
       return;
@@ -413,7 +412,7 @@ static void
 cancel (struct request *request)
 {
   struct spawn *spawn = request->state;
-  if (spawn->starting)
+  if (spawn->work.busy)
     {
       give_up_start (request);
       return;
@@ -429,7 +428,7 @@ static void
 hurry (struct request *request)
 {
   struct spawn *spawn = request->state;
-  if (spawn->starting)
+  if (spawn->work.busy)
     {
       give_up_start (request);
       return;
@@ -565,7 +564,6 @@ static void
 launched (struct work *work)
 {
   struct spawn *spawn = (struct spawn *) work;
-  spawn->starting = false;
   if (spawn->launch.birth.stage != PROCESS_STARTED)
     {
       end_start (spawn);
@@ -592,12 +590,9 @@ static void
 start (struct spawn *spawn)
 {
   const struct packet_spawn *asked = &spawn->request->packet->spawn;
-  spawn->starting = true;
   spawn->slow = process_may_hang (&spawn->launch.setup);
   spawn->input.taken = input_taken;
   spawn->input.context = spawn;
-  spawn->work.run = run_launch;
-  spawn->work.done = launched;
   if (asked->with_input || asked->term.present)
     inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
   if (asked->term.present ? !open_terminal (spawn) : !open_pipes (spawn))
@@ -605,10 +600,8 @@ start (struct spawn *spawn)
       launch_give_up (&spawn->launch);
       launched (&spawn->work);
     }
-  else if (spawn->slow)
-    worker_run (&spawn->work);
   else
-    worker_run_here (&spawn->work);
+    worker_run (&spawn->work, spawn->slow, run_launch, launched);
 }
 
 static void

@@ -42,7 +42,6 @@ answer_stat (struct request *request, const struct stat *info, const unsigned ch
 struct inquiry
 {
   struct work work; /* the first member */
-  bool busy;        /* with it */
   bool slow;        /* everything is for a worker */
 
   struct request *request; /* borrowed; NULL: abandoned */
@@ -128,19 +127,6 @@ close_file (struct work *work, char *scratch)
 /* ---- in the loop ---- */
 
 static void
-run (struct inquiry *inquiry, void (*step) (struct work *work, char *scratch),
-     void (*done) (struct work *work))
-{
-  inquiry->work.run = step;
-  inquiry->work.done = done;
-  inquiry->busy = true;
-  if (inquiry->slow)
-    worker_run (&inquiry->work);
-  else
-    worker_run_here (&inquiry->work);
-}
-
-static void
 closed (struct work *work)
 {
   struct inquiry *inquiry = (struct inquiry *) work;
@@ -157,8 +143,8 @@ leave (struct inquiry *inquiry)
     inquiry->request->state = NULL;
   inquiry->request = NULL;
   loop_remove_job (&inquiry->job);
-  if (!inquiry->busy)
-    run (inquiry, close_file, closed);
+  if (!inquiry->work.busy)
+    worker_run (&inquiry->work, inquiry->slow, close_file, closed);
 }
 
 static void
@@ -204,7 +190,7 @@ static bool
 hash_here (void *context)
 {
   struct inquiry *inquiry = context;
-  run (inquiry, hash_slice, step_done);
+  worker_run (&inquiry->work, inquiry->slow, hash_slice, step_done);
   return false;
 }
 
@@ -212,13 +198,12 @@ static void
 step_done (struct work *work)
 {
   struct inquiry *inquiry = (struct inquiry *) work;
-  inquiry->busy = false;
   if (inquiry->request == NULL)
     leave (inquiry);
   else if (inquiry->errnum != 0 || inquiry->digest == NULL || inquiry->at_end)
     answer_inquiry (inquiry);
   else if (inquiry->slow)
-    run (inquiry, hash_slice, step_done);
+    worker_run (&inquiry->work, inquiry->slow, hash_slice, step_done);
   else
     loop_add_job (&inquiry->job, hash_here, inquiry);
 }
@@ -243,7 +228,7 @@ begin_inquiry (struct request *request, bool slow)
   inquiry->hash = asked->sha512sum;
   inquiry->file = -1;
   request->state = inquiry;
-  run (inquiry, look_and_open, step_done);
+  worker_run (&inquiry->work, inquiry->slow, look_and_open, step_done);
 }
 
 static void

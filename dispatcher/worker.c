@@ -69,13 +69,20 @@ serve (void *scratch)
       idle--;
       struct work *work = take_first (&waiting);
       pthread_mutex_unlock (&mutex);
-      work->run (work, scratch);
+      work->step (work, scratch);
       pthread_mutex_lock (&mutex);
       append (&finished, work);
       ssize_t ignored = write (wake_up.fd, &one, sizeof one);
       (void) ignored;
     }
   return NULL;
+}
+
+static void
+end_step (struct work *work)
+{
+  work->busy = false;
+  work->done (work);
 }
 
 static void
@@ -94,7 +101,7 @@ take_finished (void *context, short events)
       if (work == NULL)
         return;
       pending--;
-      work->done (work);
+      end_step (work);
     }
 }
 
@@ -141,30 +148,34 @@ start_thread (void)
   return started;
 }
 
-void
-worker_run (struct work *work)
+/* False: there is no thread, and none can be started.  */
+static bool
+give_to_thread (struct work *work)
 {
   pthread_mutex_lock (&mutex);
   bool busy = idle == 0 || waiting.first != NULL;
   pthread_mutex_unlock (&mutex);
   if (!prepare () || (busy && threads < THREADS_MAX && !start_thread () && threads == 0))
-    {
-      worker_run_here (work);
-      return;
-    }
+    return false;
   pending++;
   pthread_mutex_lock (&mutex);
   append (&waiting, work);
   pthread_mutex_unlock (&mutex);
   sem_post (&work_came);
+  return true;
 }
 
 void
-worker_run_here (struct work *work)
+worker_run (struct work *work, bool slow, worker_step *step, worker_done *done)
 {
   static char scratch[WORKER_SCRATCH];
-  work->run (work, scratch);
-  work->done (work);
+  work->step = step;
+  work->done = done;
+  work->busy = true;
+  if (slow && give_to_thread (work))
+    return;
+  step (work, scratch);
+  end_step (work);
 }
 
 size_t

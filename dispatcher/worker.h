@@ -12,24 +12,28 @@ enum
   WORKER_SCRATCH = 128 << 10, /* bytes */
 };
 
-/* Owned, with all it needs, by whoever set it up, until DONE is called.  */
+struct work;
+
+/* On any thread.  Nothing that belongs to the loop may be touched.  SCRATCH is memory of
+   WORKER_SCRATCH bytes for this call.  */
+typedef void worker_step (struct work *work, char *scratch);
+
+/* Afterwards, by the loop.  */
+typedef void worker_done (struct work *work);
+
+/* What is done in steps.  Owned, with all they need, by whoever set it up, but by a step while that
+   is under way.  */
 struct work
 {
-  /* On any thread.  Nothing that belongs to the loop may be touched.  SCRATCH is memory of
-     WORKER_SCRATCH bytes for this call.  */
-  void (*run) (struct work *work, char *scratch);
-
-  /* Afterwards, by the loop.  */
-  void (*done) (struct work *work);
-
+  bool busy; /* a step is under way: STEP, and DONE comes */
+  worker_step *step;
+  worker_done *done;
   struct work *next;
 };
 
-/* Run WORK on a thread; at once and here where there can't be any.  */
-void worker_run (struct work *work);
-
-/* Run it at once and here: for what can't take long.  */
-void worker_run_here (struct work *work);
+/* Take a step of WORK: where it may be SLOW on a thread, if there can be any; else at once and
+   here.  */
+void worker_run (struct work *work, bool slow, worker_step *step, worker_done *done);
 
 /* Works that are not done.  */
 size_t worker_pending (void);

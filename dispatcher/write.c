@@ -29,7 +29,6 @@ enum
 struct writing
 {
   struct work work; /* the first member: the step under way */
-  bool busy;        /* with it */
   bool slow;        /* every step is for a worker */
 
   struct request *request; /* borrowed; NULL: abandoned */
@@ -95,15 +94,9 @@ static void advance (struct writing *writing);
 static void step_done (struct work *work);
 
 static void
-take_step (struct writing *writing, void (*run) (struct work *work, char *scratch), bool long_one)
+take_step (struct writing *writing, worker_step *step, bool long_one)
 {
-  writing->busy = true;
-  writing->work.run = run;
-  writing->work.done = step_done;
-  if (writing->slow || long_one)
-    worker_run (&writing->work);
-  else
-    worker_run_here (&writing->work);
+  worker_run (&writing->work, writing->slow || long_one, step, step_done);
 }
 
 static void
@@ -125,18 +118,10 @@ leave (struct writing *writing)
     writing->request->state = NULL;
   writing->request = NULL;
   feed_close (&writing->feed);
-  if (writing->busy)
-    {
-      if (writing->work.run == commit)
-        replacement_give_up (&writing->replacement);
-      return;
-    }
-  writing->work.run = give_back;
-  writing->work.done = given_back;
-  if (writing->slow)
-    worker_run (&writing->work);
-  else
-    worker_run_here (&writing->work);
+  if (!writing->work.busy)
+    worker_run (&writing->work, writing->slow, give_back, given_back);
+  else if (writing->work.step == commit)
+    replacement_give_up (&writing->replacement);
 }
 
 static void
@@ -151,7 +136,8 @@ static void
 cancel (struct request *request)
 {
   struct writing *writing = request->state;
-  if (writing->busy && writing->work.run == commit && !replacement_give_up (&writing->replacement))
+  if (writing->work.busy && writing->work.step == commit
+      && !replacement_give_up (&writing->replacement))
     return;
   leave (writing);
   answer_os_error (request, ECANCELED, "cannot finish %s", packet_name (request->packet->id));
@@ -193,14 +179,13 @@ step_done (struct work *work)
 {
   struct writing *writing = (struct writing *) work;
   const struct replacement *replacement = &writing->replacement;
-  writing->busy = false;
   if (writing->request == NULL)
     leave (writing);
-  else if (replacement->errnum != 0 || work->run == commit)
+  else if (replacement->errnum != 0 || work->step == commit)
     answer_writing (writing, replacement->errnum, replacement->what);
   else
     {
-      if (work->run == write_slice)
+      if (work->step == write_slice)
         note_written (writing, writing->slice_size);
       advance (writing);
     }
@@ -316,7 +301,7 @@ take_input (struct request *request, const char *data, size_t size)
       answer_wrong_size (writing);
       return;
     }
-  if (!feeding && !writing->busy && !writing->slow)
+  if (!feeding && !writing->work.busy && !writing->slow)
     {
       write_now (writing, data, size);
       return;
@@ -325,7 +310,7 @@ take_input (struct request *request, const char *data, size_t size)
                        : spool_append (&writing->waiting, data, size);
   if (errnum != 0)
     answer_writing (writing, errnum, "cannot keep the content for");
-  else if (!feeding && !writing->busy)
+  else if (!feeding && !writing->work.busy)
     advance (writing);
 }
 
@@ -338,7 +323,7 @@ end_input (struct request *request)
     answer_wrong_size (writing);
   else if (writing->feed.watch.fd >= 0)
     feed_finish (&writing->feed);
-  else if (!writing->busy)
+  else if (!writing->work.busy)
     advance (writing);
 }
 
