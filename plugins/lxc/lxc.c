@@ -43,38 +43,21 @@ check_name (const lr_hop *hop, lr_command *out)
     lr_command_fail (out, "\"%s\" can't be the name of a container", name);
 }
 
-/* A user who is a number needs nothing in the container, and has one group.  */
-static void
-add_number (const lr_hop *hop, const char *user, lr_command *out)
-{
-  const char *group = lr_hop_option (hop, "group");
-  add_joined (out, "--uid=", user, "");
-  add_joined (out, "--gid=", group == NULL ? user : group, "");
-}
-
 static void
 lxc_wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)
 {
   const char *user = lr_hop_user (hop);
   bool is_number = user != NULL && user_is_number (user);
   check_name (hop, out);
-  if (lr_hop_option (hop, "group") != NULL && !is_number)
-    lr_command_fail (out, "group= is for a user who is a number: one with a name has that user's");
   add_program (hop, "lxc-attach", out);
   if (lr_hop_option (hop, "lxcpath") != NULL)
     add_joined (out, "--lxcpath=", lr_hop_option (hop, "lxcpath"), "");
   add_joined (out, "--name=", lr_hop_name (hop), "");
   /* What is set on this side of the container is not for that one.  */
   lr_command_add (out, "--clear-env", is_number ? "--set-var=HOME=/" : "--set-var=HOME=/root");
-  if (is_number)
-    add_number (hop, user, out);
+  add_numbers (hop, user, "--uid=", "--gid=", out);
   lr_command_add (out, "--");
-  if (user != NULL && !is_number)
-    {
-      check_user (out, user);
-      become_user (out, user);
-    }
-  lr_command_append (out, inner);
+  append_as (user, inner, out);
 }
 
 static void

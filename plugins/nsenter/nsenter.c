@@ -76,35 +76,17 @@ add_namespaces (const lr_hop *hop, lr_command *out)
     lr_command_add (out, "--root", "--wd");
 }
 
-/* A user who is a number needs nothing at the far side, and has one group.  */
-static void
-add_number (const lr_hop *hop, const char *user, lr_command *out)
-{
-  const char *group = lr_hop_option (hop, "group");
-  add_joined (out, "--setuid=", user, "");
-  add_joined (out, "--setgid=", group == NULL ? user : group, "");
-}
-
 static void
 nsenter_wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)
 {
   const char *user = lr_hop_option (hop, "user");
-  bool is_number = user != NULL && user_is_number (user);
   check_process (hop, out);
-  if (lr_hop_option (hop, "group") != NULL && !is_number)
-    lr_command_fail (out, "group= is for a user who is a number: one with a name has that user's");
   add_program (hop, "nsenter", out);
   add_joined (out, "--target=", lr_hop_name (hop), "");
   add_namespaces (hop, out);
-  if (is_number)
-    add_number (hop, user, out);
+  add_numbers (hop, user, "--setuid=", "--setgid=", out);
   lr_command_add (out, "--");
-  if (user != NULL && !is_number)
-    {
-      check_user (out, user);
-      become_user (out, user);
-    }
-  lr_command_append (out, inner);
+  append_as (user, inner, out);
 }
 
 static void
