@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* The path of a file with that content, until the next call.  */
+/* The path of a file with that content, until the next call.  It is removed in the end.  */
 const char *input_file (const void *content, size_t size);
 
 /* How many lines it has, one that nothing ends included.  */
