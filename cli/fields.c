@@ -23,8 +23,9 @@ struct reading
   struct field_problem *problem;
 };
 
-int
-fields_set_problem (struct field_problem *problem, const char *field, const char *format, ...)
+/* Fill in PROBLEM with FIELD and a sentence.  Returns -1.  */
+__attribute__ ((format (printf, 3, 4))) static int
+set_problem (struct field_problem *problem, const char *field, const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
@@ -68,7 +69,7 @@ read_bytes (struct reading *reading, const char *name, const json_t *value, bool
 {
   if (!json_is_string (value))
     {
-      fields_set_problem (reading->problem, name, "%s must be a string", name);
+      set_problem (reading->problem, name, "%s must be a string", name);
       return -1;
     }
   *bytes = (struct lr_bytes){ json_string_value (value), json_string_length (value) };
@@ -77,7 +78,7 @@ read_bytes (struct reading *reading, const char *name, const json_t *value, bool
   *bytes = base64_decode (bytes->data, bytes->size);
   if (bytes->data == NULL)
     {
-      fields_set_problem (reading->problem, name, "%s is not base64", name);
+      set_problem (reading->problem, name, "%s is not base64", name);
       return -1;
     }
   keep (reading->memory, (char *) bytes->data);
@@ -92,7 +93,7 @@ read_text (struct reading *reading, const char *name, const json_t *value, bool 
   if (read_bytes (reading, name, value, base64, &bytes) != 0)
     return -1;
   if (memchr (bytes.data, '\0', bytes.size) != NULL)
-    return fields_set_problem (reading->problem, name, "%s holds a NUL byte", name);
+    return set_problem (reading->problem, name, "%s holds a NUL byte", name);
   *text = bytes.data;
   return 0;
 }
@@ -102,7 +103,7 @@ read_texts (struct reading *reading, const char *name, const json_t *value, bool
             const char *const **texts)
 {
   if (!json_is_array (value))
-    return fields_set_problem (reading->problem, name, "%s must be a list of strings", name);
+    return set_problem (reading->problem, name, "%s must be a list of strings", name);
   size_t count = json_array_size (value);
   const char **items = calloc (count + 1, sizeof *items);
   if (items == NULL)
@@ -112,7 +113,7 @@ read_texts (struct reading *reading, const char *name, const json_t *value, bool
     {
       const json_t *item = json_array_get (value, i);
       if (!json_is_string (item))
-        return fields_set_problem (reading->problem, name, "%s must be a list of strings", name);
+        return set_problem (reading->problem, name, "%s must be a list of strings", name);
       if (read_text (reading, name, item, base64, &items[i]) != 0)
         return -1;
     }
@@ -124,7 +125,7 @@ static int
 read_flag (struct reading *reading, const char *name, const json_t *value, lr_flag *flag)
 {
   if (!json_is_boolean (value))
-    return fields_set_problem (reading->problem, name, "%s must be true or false", name);
+    return set_problem (reading->problem, name, "%s must be true or false", name);
   *flag = json_is_true (value);
   return 0;
 }
@@ -133,7 +134,7 @@ static int
 read_size (struct reading *reading, const char *name, const json_t *value, uint64_t *size)
 {
   if (!json_is_integer (value) || json_integer_value (value) < 0)
-    return fields_set_problem (reading->problem, name, "%s must be a whole number from 0", name);
+    return set_problem (reading->problem, name, "%s must be a whole number from 0", name);
   *size = (uint64_t) json_integer_value (value);
   return 0;
 }
@@ -143,7 +144,7 @@ read_seconds (struct reading *reading, const char *name, const json_t *value,
               uint64_t *milliseconds)
 {
   if (!json_is_number (value) || !duration_from_seconds (json_number_value (value), milliseconds))
-    return fields_set_problem (reading->problem, name, "%s must be a number of seconds", name);
+    return set_problem (reading->problem, name, "%s must be a number of seconds", name);
   return 0;
 }
 
@@ -198,14 +199,14 @@ read_field (struct reading *reading, const struct field *field)
   const json_t *value = find_value (reading->object, field->name);
   const json_t *encoded = can_be_base64 (field->type) ? find_value (reading->object, other) : NULL;
   if (value != NULL && encoded != NULL)
-    return fields_set_problem (reading->problem, other, "%s and %s exclude each other", field->name,
-                               other);
+    return set_problem (reading->problem, other, "%s and %s exclude each other", field->name,
+                        other);
   if (value != NULL)
     return read_value (reading, field, field->name, value, false);
   if (encoded != NULL)
     return read_value (reading, field, other, encoded, true);
   if (field->required)
-    return fields_set_problem (reading->problem, field->name, "%s is missing", field->name);
+    return set_problem (reading->problem, field->name, "%s is missing", field->name);
   return 0;
 }
 
@@ -233,9 +234,9 @@ set_unknown (struct field_problem *problem, const char *name, const struct field
   for (; fields->name != NULL; fields++)
     nearest_consider (&nearest, fields->name);
   if (nearest.best != NULL)
-    return fields_set_problem (problem, name, "there is no field %s (did you mean %s?)", name,
-                               nearest.best);
-  return fields_set_problem (problem, name, "there is no field %s", name);
+    return set_problem (problem, name, "there is no field %s (did you mean %s?)", name,
+                        nearest.best);
+  return set_problem (problem, name, "there is no field %s", name);
 }
 
 int

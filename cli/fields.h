@@ -52,8 +52,4 @@ int fields_read (const json_t *object, const struct field *fields, const char *c
 
 void fields_free (struct field_memory *memory);
 
-/* Fill in PROBLEM with FIELD and a sentence.  Returns -1.  */
-int fields_set_problem (struct field_problem *problem, const char *field, const char *format, ...)
-    __attribute__ ((format (printf, 3, 4)));
-
 #endif

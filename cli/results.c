@@ -90,8 +90,8 @@ results_get (const char *file, uint64_t size)
   return object;
 }
 
-json_t *
-results_entry (const struct lr_directory_entry *entry)
+static json_t *
+describe_entry (const struct lr_directory_entry *entry)
 {
   json_t *object = json_new_object ();
   char mode[8];
@@ -115,7 +115,7 @@ results_list (const char *path, const struct lr_list_result *result)
 {
   json_t *object = json_new_object (), *entries = json_new_array ();
   for (size_t i = 0; i < result->count; i++)
-    json_append (entries, results_entry (result->items[i]));
+    json_append (entries, describe_entry (result->items[i]));
   json_add_text (object, "path", path);
   json_add (object, "entries", entries);
   return object;

@@ -22,7 +22,6 @@ json_t *results_variable (const char *name, const char *value);
 /* A file that was written, at the far side or here.  */
 json_t *results_put (const char *file, const struct lr_put_result *result);
 json_t *results_get (const char *file, uint64_t size);
-json_t *results_entry (const struct lr_directory_entry *entry);
 json_t *results_list (const char *path, const struct lr_list_result *result);
 json_t *results_path (const char *path);
 json_t *results_link (const char *path, const char *target);

@@ -1,7 +1,6 @@
 /* A connection goes through its phases in their order, and never back.  While it is opening, calls
-   are kept until it is open.  It is ending while its transport is being ended, because something
-   failed or because it is being closed; calls wait.  It is broken when the reason is known, and
-   then every call fails with that.
+   are kept until it is open.  It is broken when the reason is known, and then every call fails with
+   that; while a link is still being ended, calls wait for the reason.
 
    It is freed when it is closed, its transport has ended, and no function of its connector is under
    way.  Nothing here waits.
@@ -38,7 +37,6 @@ enum phase
 {
   PHASE_OPENING,
   PHASE_OPEN,
-  PHASE_ENDING,
   PHASE_BROKEN,
 };
 

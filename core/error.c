@@ -7,8 +7,9 @@
 
 _Static_assert(sizeof (struct lr_error) == 2048, "struct lr_error is 2048 bytes for ever");
 
-void
-error_clear (struct lr_error *error)
+/* Make *ERROR say nothing.  */
+static void
+clear (struct lr_error *error)
 {
   memset (error, 0, sizeof *error);
   error->hop = -1;
@@ -19,7 +20,7 @@ error_begin (struct lr_error *error, struct lr_error *local)
 {
   if (error == NULL)
     error = local;
-  error_clear (error);
+  clear (error);
   return error;
 }
 
@@ -29,7 +30,7 @@ error_set_va (struct lr_error *error, enum lr_error_kind kind, const char *forma
 {
   char text[4096];
   vsnprintf (text, sizeof text, format, arguments);
-  error_clear (error);
+  clear (error);
   error->kind = kind;
   text_escape (error->message, sizeof error->message, text, strlen (text));
 }

@@ -7,9 +7,6 @@
 
 #include <stddef.h>
 
-/* Make *ERROR say nothing.  */
-void error_clear (struct lr_error *error);
-
 /* Where a public function puts its error: ERROR, or *LOCAL where the caller wants none.  Cleared.
  */
 struct lr_error *error_begin (struct lr_error *error, struct lr_error *local);

@@ -670,12 +670,6 @@ loop_release (lr_loop *loop)
   loop->guests--;
 }
 
-bool
-loop_is_held (const lr_loop *loop)
-{
-  return loop->guests > 0;
-}
-
 void
 lr_loop_free (lr_loop *loop)
 {

@@ -112,7 +112,6 @@ void loop_step (lr_loop *loop, uint64_t timeout);
 /* While a loop is held, lr_loop_free goes on running it.  */
 void loop_hold (lr_loop *loop);
 void loop_release (lr_loop *loop);
-bool loop_is_held (const lr_loop *loop);
 
 /* Run FUNCTION as a callback, at once: for the blocking calls, whose callbacks run inside.  */
 void loop_call_back (lr_loop *loop, void (*function) (void *context), void *context);

@@ -181,12 +181,6 @@ session_free (struct session *session)
   free (session);
 }
 
-const char *
-session_nonce (const struct session *session)
-{
-  return session->nonce;
-}
-
 bool
 session_is_open (const struct session *session)
 {

@@ -110,9 +110,6 @@ void session_sent (struct session *session, size_t size, int64_t milliseconds);
 bool session_receive (struct session *session, const char *data, size_t size, char *problem,
                       size_t problem_size);
 
-/* What the banner is to be known by.  */
-const char *session_nonce (const struct session *session);
-
 /* Whether the banner has come; what came before it, or instead of it.  */
 bool session_is_open (const struct session *session);
 const char *session_noise (const struct session *session, size_t *size);

@@ -24,8 +24,9 @@ text_free (lr_text *text)
   text->data = NULL;
 }
 
-size_t
-text_utf8_length (const char *text, size_t size)
+/* The length of the UTF-8 character at TEXT, or 0 where there is none.  */
+static size_t
+utf8_length (const char *text, size_t size)
 {
   const unsigned char *bytes = (const unsigned char *) text;
   size_t length = bytes[0] < 0x80             ? 1
@@ -64,7 +65,7 @@ text_escape (char *buffer, size_t buffer_size, const char *text, size_t size)
   while (i < size)
     {
       char piece[5];
-      size_t length = text_utf8_length (text + i, size - i);
+      size_t length = utf8_length (text + i, size - i);
       size_t taken = length == 0 ? 1 : length;
       if (length == 0 || is_control (text + i, length))
         {

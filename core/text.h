@@ -20,7 +20,4 @@ void text_free (lr_text *text);
    become \xNN; what does not fit is cut off before it.  Returns how many bytes of TEXT fitted.  */
 size_t text_escape (char *buffer, size_t buffer_size, const char *text, size_t size);
 
-/* The length of the UTF-8 character at TEXT, or 0 where there is none.  */
-size_t text_utf8_length (const char *text, size_t size);
-
 #endif

@@ -25,7 +25,6 @@
 enum
 {
   MIB = 1 << 20,
-  MUCH = 3 << 20,       /* bytes: more than all windows and pipes on the way */
   CLIENT_GROWTH = 8192, /* KiB */
   DISPATCHER_GROWTH = 2048,
 };
