@@ -17,6 +17,7 @@ static struct
   bool all;
   bool details;
   bool itself;
+  bool unsorted;
 } given;
 
 static const struct cli_option list_options[] = {
@@ -30,6 +31,12 @@ static const struct cli_option list_options[] = {
     .letter = 'd',
     .help = "Describe the path itself, and not what is in a directory",
     .flag = &given.itself },
+  { .name = "unsorted",
+    .letter = 'U',
+    .help =
+        "Print entries as they come, however many there are; with --json each as an object on a "
+        "line of its own",
+    .flag = &given.unsorted },
   { 0 },
 };
 
@@ -69,6 +76,12 @@ print_entry (const struct lr_directory_entry *entry)
   putchar ('\n');
 }
 
+static bool
+is_shown (const struct lr_directory_entry *entry)
+{
+  return given.all || given.itself || entry->name[0] != '.';
+}
+
 /* By name, whatever order they came in.  */
 static void
 print_sorted (const struct lr_list_result *result)
@@ -79,18 +92,9 @@ print_sorted (const struct lr_list_result *result)
   memcpy (items, result->items, result->count * sizeof *items);
   qsort (items, result->count, sizeof *items, compare);
   for (size_t i = 0; i < result->count; i++)
-    if (given.all || given.itself || items[i]->name[0] != '.')
+    if (is_shown (items[i]))
       print_entry (items[i]);
   free (items);
-}
-
-static int
-list (lr_connection *connection, const char *path, bool itself, struct lr_list_result **result,
-      struct lr_error *error)
-{
-  struct lr_list_args args = LR_LIST_ARGS (.path = path, .itself = itself, .no_follow = itself,
-                                           .timeout_ms = timeout_left ());
-  return lr_list (connection, &args, result, error);
 }
 
 /* Above what is in PATH, among others.  */
@@ -105,25 +109,63 @@ print_heading (const char *path)
   puts (":");
 }
 
+/* What is printed of one path as it comes.  */
+struct printing
+{
+  const char *path;
+  bool headed; /* it still needs its heading */
+};
+
+static int
+print_page (void *data, const struct lr_list_result *page)
+{
+  struct printing *printing = data;
+  if (printing->headed)
+    print_heading (printing->path);
+  printing->headed = false;
+  for (size_t i = 0; i < page->count; i++)
+    if (json_wanted)
+      json_print (results_listed (printing->path, page->items[i]));
+    else if (is_shown (page->items[i]))
+      print_entry (page->items[i]);
+  return ferror (stdout);
+}
+
+/* RESULT stays NULL where all is printed as it comes.  */
+static int
+list (lr_connection *connection, struct printing *printing, bool itself,
+      struct lr_list_result **result, struct lr_error *error)
+{
+  struct lr_list_args args = LR_LIST_ARGS (.path = printing->path, .itself = itself,
+                                           .no_follow = itself, .timeout_ms = timeout_left ());
+  if (given.unsorted)
+    {
+      args.page = print_page;
+      args.page_data = printing;
+    }
+  return lr_list (connection, &args, result, error);
+}
+
 static int
 list_path (lr_connection *connection, const char *path, bool is_lone)
 {
+  struct printing printing = { path, !is_lone && !json_wanted };
   struct lr_list_result *result;
   struct lr_error error;
-  int status = list (connection, path, given.itself, &result, &error);
+  int status = list (connection, &printing, given.itself, &result, &error);
   /* What is no directory is described itself.  */
   if (status != 0 && !given.itself && error.kind == LR_ERROR_REMOTE_OS && error.errnum == ENOTDIR)
-    status = list (connection, path, true, &result, &error);
+    status = list (connection, &printing, true, &result, &error);
   if (status != 0)
     return report_path_failure (&error);
+  if (printing.headed)
+    print_heading (path);
+  if (result == NULL)
+    return 0;
   if (json_wanted)
     json_print (results_list (path, result));
   else
-    {
-      if (!is_lone)
-        print_heading (path);
-      print_sorted (result);
-    }
+    print_sorted (result);
   lr_free (result);
   return 0;
 }

@@ -90,10 +90,9 @@ results_get (const char *file, uint64_t size)
   return object;
 }
 
-static json_t *
-describe_entry (const struct lr_directory_entry *entry)
+static void
+add_entry (json_t *object, const struct lr_directory_entry *entry)
 {
-  json_t *object = json_new_object ();
   char mode[8];
   snprintf (mode, sizeof mode, "%04o", (unsigned) (entry->mode & 07777));
   json_add_text (object, "name", entry->name);
@@ -107,6 +106,13 @@ describe_entry (const struct lr_directory_entry *entry)
   json_add_size (object, "links", entry->links);
   json_add_size (object, "blocks", entry->blocks);
   json_add_text (object, "target", entry->target);
+}
+
+json_t *
+results_listed (const char *path, const struct lr_directory_entry *entry)
+{
+  json_t *object = results_path (path);
+  add_entry (object, entry);
   return object;
 }
 
@@ -115,7 +121,11 @@ results_list (const char *path, const struct lr_list_result *result)
 {
   json_t *object = json_new_object (), *entries = json_new_array ();
   for (size_t i = 0; i < result->count; i++)
-    json_append (entries, describe_entry (result->items[i]));
+    {
+      json_t *entry = json_new_object ();
+      add_entry (entry, result->items[i]);
+      json_append (entries, entry);
+    }
   json_add_text (object, "path", path);
   json_add (object, "entries", entries);
   return object;

@@ -23,6 +23,9 @@ json_t *results_variable (const char *name, const char *value);
 json_t *results_put (const char *file, const struct lr_put_result *result);
 json_t *results_get (const char *file, uint64_t size);
 json_t *results_list (const char *path, const struct lr_list_result *result);
+
+/* An entry that says by itself that it comes from the list of PATH.  */
+json_t *results_listed (const char *path, const struct lr_directory_entry *entry);
 json_t *results_path (const char *path);
 json_t *results_link (const char *path, const char *target);
 json_t *results_file_system (const char *path, const struct lr_file_system_info *info);

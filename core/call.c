@@ -4,6 +4,7 @@
 #include "core/connection.h"
 #include "core/error.h"
 #include "core/listing.h"
+#include "core/pages.h"
 #include "core/result.h"
 #include "core/transfer.h"
 #include "core/tree.h"
@@ -93,6 +94,7 @@ call_free (struct lr_call *call)
   loop_clear_timer (&call->timer);
   transfer_free (call->transfer);
   tree_free (call->tree);
+  pages_free (call->pages);
   arena_free (&call->memory);
   lr_free (call->result);
   free (call->error);
@@ -352,8 +354,11 @@ reply_list (struct lr_call *call)
   const struct call_output *content = &call->outputs[LR_STDOUT];
   if (!check_limits (call, "limit"))
     return;
-  if (listing_read (content->data, content->size, args->itself != 0, call->host, &result, &error)
-      == 0)
+  if (call->pages != NULL)
+    answer (call, 0, NULL);
+  else if (listing_read (content->data, content->size, args->itself != 0, call->host, &result,
+                         &error)
+           == 0)
     answer (call, 0, result);
   else
     call_fail_with (call, &error);
@@ -627,5 +632,7 @@ lr_call_add_entry (lr_call *call, const struct lr_directory_entry *entry)
       return -1;
     }
   listing_add (&own, add_encoded, call);
-  return content->over_limit || content->no_memory ? -1 : 0;
+  if (content->over_limit || content->no_memory)
+    return -1;
+  return call->pages == NULL || pages_pass_on (call->pages) ? 0 : -1;
 }

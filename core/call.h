@@ -92,6 +92,7 @@ struct lr_call
   struct session_channel *channel; /* NULL: none, or closed */
   struct transfer *transfer;       /* owned: between it and a descriptor; NULL: there is none */
   struct tree *tree;               /* owned: between it and the file system; NULL: there is none */
+  struct pages *pages;             /* owned: what a list gives as it comes; NULL: the result */
   bool begun;                      /* of a channel: Started or FileInfo has come */
   bool input_ended, content_ended; /* and so has the end of what is sent; of a file that comes */
   struct
@@ -104,7 +105,7 @@ struct lr_call
   struct lr_call *next_in_line; /* of the plain client's, or the worker's */
   struct loop_call posted;      /* by the worker: it has let go */
   struct worker *worker;
-  bool cancelled; /* for the worker, under its lock */
+  bool cancelled, handed_over; /* for the worker, under its lock */
 
   alignas (max_align_t) char own_args[];
 };

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/exchange.h"
 #include "core/link.h"
+#include "core/pages.h"
 #include "core/process.h"
 #include "core/result.h"
 #include "core/transfer.h"
@@ -297,6 +298,11 @@ static void
 end_whole_call (struct lr_call *call)
 {
   struct transfer *transfer = call->transfer;
+  if (call->pages != NULL)
+    {
+      pages_end (call->pages);
+      return;
+    }
   if (transfer == NULL || transfer->put || call->status != 0 || call->completion == NULL)
     {
       connection_end_call (call);
@@ -468,8 +474,12 @@ connection_give_up_call (struct lr_call *call, const struct lr_error *given)
 {
   lr_connection *connection = call->connection;
   struct completion *completion = call->completion;
-  struct lr_error error = *given;
-  connection_blame (connection, &error);
+  struct lr_error error;
+  if (given != NULL)
+    {
+      error = *given;
+      connection_blame (connection, &error);
+    }
   call_list_remove (&connection->calls, call);
   loop_clear_timer (&call->timer);
   call->completion = NULL;
@@ -491,7 +501,7 @@ connection_give_up_call (struct lr_call *call, const struct lr_error *given)
       call_free (call);
     }
   if (completion != NULL)
-    completion_fill (completion, -1, NULL, &error);
+    completion_fill (completion, given == NULL ? 0 : -1, NULL, given == NULL ? NULL : &error);
 }
 
 /* ---- opening ---- */

@@ -28,7 +28,8 @@ void connection_start_call (struct lr_call *call, struct completion *completion)
 /* CALL has been answered, and its provider is done with it, or is to be: complete and free it.  */
 void connection_end_call (struct lr_call *call);
 
-/* The caller doesn't wait any more, because of ERROR: complete CALL, and let its provider stop.  */
+/* The caller doesn't wait any more, because of ERROR, or NULL: because it has enough.  Complete
+   CALL, and let its provider stop.  */
 void connection_give_up_call (struct lr_call *call, const struct lr_error *error);
 
 /* The number of the call that was started last.  */

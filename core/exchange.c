@@ -1,6 +1,7 @@
 #include "core/exchange.h"
 
 #include "core/connection.h"
+#include "core/pages.h"
 #include "core/transfer.h"
 #include "core/tree.h"
 #include "core/tunnel.h"
@@ -46,6 +47,16 @@ refuse_too_much (struct lr_call *call)
     lr_reply_done (call);
 }
 
+/* CALL is answered.  */
+static void
+end (struct lr_call *call)
+{
+  if (call->pages != NULL)
+    pages_end (call->pages);
+  else
+    connection_end_call (call);
+}
+
 static void
 take_packet (void *owner, const struct packet *packet, bool final)
 {
@@ -57,7 +68,7 @@ take_packet (void *owner, const struct packet *packet, bool final)
   if (packet->id == PACKET_FILE_INFO)
     refuse_too_much (call);
   if (call->answered)
-    connection_end_call (call);
+    end (call);
   else if (final && call->transfer != NULL)
     transfer_output_ended (call->transfer);
   else if (final && call->tree != NULL)
@@ -70,7 +81,7 @@ fail (void *owner, const struct lr_error *error)
   struct lr_call *call = owner;
   call->channel = NULL;
   call_fail_with (call, error);
-  connection_end_call (call);
+  end (call);
 }
 
 /* A digest is content too, but comes within its packet.  */
@@ -110,6 +121,14 @@ transfer_data (void *owner, uint32_t stream, const char *data, size_t size)
   struct lr_call *call = owner;
   (void) stream;
   transfer_output (call->transfer, data, size);
+}
+
+static void
+page_data (void *owner, uint32_t stream, const char *data, size_t size)
+{
+  const struct lr_call *call = owner;
+  (void) stream;
+  pages_output (call->pages, data, size);
 }
 
 static void
@@ -184,7 +203,8 @@ static const struct session_kind download_kind = { accepts,  take_packet, store_
                                                    note_end, NULL,        fail };
 static const struct session_kind get_kind = { accepts,  take_packet, transfer_data,
                                               note_end, NULL,        fail };
-
+static const struct session_kind pages_kind = { accepts,  take_packet, page_data,
+                                                note_end, NULL,        fail };
 static const struct session_kind put_tree_kind = { accepts,  take_packet, tree_data,
                                                    note_end, give_tree,   fail };
 static const struct session_kind get_tree_kind = { accepts,  take_packet, tree_data,
@@ -201,7 +221,7 @@ kind_of (const struct lr_call *call)
     case OPERATION_UPLOAD:
       return call->transfer != NULL ? &put_kind : &upload_kind;
     case OPERATION_LIST:
-      return &download_kind;
+      return call->pages != NULL ? &pages_kind : &download_kind;
     case OPERATION_DOWNLOAD:
       return call->transfer != NULL ? &get_kind : &download_kind;
     case OPERATION_PUT_TREE:

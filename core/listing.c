@@ -120,23 +120,23 @@ is_name (const char *name)
 }
 
 static int
-take_entry (struct entries *entries, const struct packet *packet, bool itself, const char *host,
-            struct lr_error *error)
+take_entry (struct listing_reader *reader, struct entries *entries, struct lr_error *error)
 {
+  const struct packet *packet = &reader->decoder.packet;
   const struct packet_field *bad = packet_field_with_nul (packet);
   const struct packet_directory_entry *told = &packet->directory_entry;
   char name[256];
   if (packet->id != PACKET_DIRECTORY_ENTRY)
-    return error_set (error, LR_ERROR_IO, "%s: %s came in a list of files", host,
+    return error_set (error, LR_ERROR_IO, "%s: %s came in a list of files", reader->host,
                       packet_name (packet->id));
   if (bad != NULL)
-    return error_set (error, LR_ERROR_IO, "%s: a listed file's %s has a NUL byte in it", host,
-                      bad->name);
-  if (!itself && !is_name (told->name.data))
+    return error_set (error, LR_ERROR_IO, "%s: a listed file's %s has a NUL byte in it",
+                      reader->host, bad->name);
+  if (!reader->itself && !is_name (told->name.data))
     {
       text_escape (name, sizeof name, told->name.data, (size_t) told->name.size);
       return error_set (error, LR_ERROR_IO, "%s: a file is listed by a name that none has: \"%s\"",
-                        host, name);
+                        reader->host, name);
     }
   struct lr_directory_entry *entry = make_entry (told);
   if (entry != NULL && append (entries, entry))
@@ -146,65 +146,108 @@ take_entry (struct entries *entries, const struct packet *packet, bool itself, c
 }
 
 static int
-read_entries (struct entries *entries, const char *data, size_t size, bool itself, const char *host,
-              struct lr_error *error)
+read_entries (struct listing_reader *reader, struct entries *entries, const char *data, size_t size,
+              size_t most, size_t *used, struct lr_error *error)
 {
-  struct packet_decoder decoder;
   int status = 0;
-  packet_decoder_init (&decoder, &packet_frame_limits, PACKET_FROM_SERVER, NULL);
-  while (status == 0 && size > 0)
+  *used = 0;
+  while (status == 0 && *used < size && entries->count < most)
     {
-      size_t used = 0;
-      enum packet_progress progress = packet_decode (&decoder, data, size, &used);
-      data += used;
-      size -= used;
+      size_t taken = 0;
+      enum packet_progress progress =
+          packet_decode (&reader->decoder, data + *used, size - *used, &taken);
+      *used += taken;
       if (progress == PACKET_COMPLETE)
-        status = take_entry (entries, &decoder.packet, itself, host, error);
+        status = take_entry (reader, entries, error);
       else if (progress == PACKET_MALFORMED)
-        status = error_set (error, LR_ERROR_IO, "%s: a list of files can't be read: %s", host,
-                            packet_decoder_error (&decoder));
+        status = error_set (error, LR_ERROR_IO, "%s: a list of files can't be read: %s",
+                            reader->host, packet_decoder_error (&reader->decoder));
     }
-  if (status == 0 && !packet_decoder_between_packets (&decoder))
-    status = error_set (error, LR_ERROR_IO, "%s: a list of files ends inside an entry", host);
-  else if (status == 0 && itself && entries->count != 1)
-    status = error_set (error, LR_ERROR_IO, "%s: a file is described by %zu entries", host,
-                        entries->count);
-  packet_decoder_free (&decoder);
+  reader->count += entries->count;
   return status;
+}
+
+/* ENTRIES as a result, which then owns them.  NULL without memory.  */
+static struct lr_list_result *
+make_result (struct entries *entries)
+{
+  struct lr_list_result *list = result_new (sizeof *list);
+  if (list == NULL || (entries->items == NULL && !append (entries, NULL)))
+    {
+      free_entries (entries);
+      lr_free (list);
+      return NULL;
+    }
+  if (entries->items[0] == NULL)
+    entries->count = 0;
+  bool kept = true;
+  for (size_t i = 0; i < entries->count; i++)
+    kept = result_own (list, entries->items[i]) != NULL && kept;
+  kept = result_own (list, entries->items) != NULL && kept;
+  if (!kept)
+    {
+      lr_free (list);
+      return NULL;
+    }
+  list->count = entries->count;
+  list->items = (const struct lr_directory_entry *const *) entries->items;
+  return list;
+}
+
+void
+listing_reader_init (struct listing_reader *reader, bool itself, const char *host)
+{
+  *reader = (struct listing_reader){ .itself = itself, .host = host };
+  packet_decoder_init (&reader->decoder, &packet_frame_limits, PACKET_FROM_SERVER, NULL);
+}
+
+void
+listing_reader_free (struct listing_reader *reader)
+{
+  packet_decoder_free (&reader->decoder);
+}
+
+int
+listing_read_page (struct listing_reader *reader, const char *data, size_t size, size_t most,
+                   size_t *used, struct lr_list_result **result, struct lr_error *error)
+{
+  struct entries entries = { .count = 0 };
+  *result = NULL;
+  if (read_entries (reader, &entries, data, size, most, used, error) != 0)
+    {
+      free_entries (&entries);
+      return -1;
+    }
+  *result = make_result (&entries);
+  return *result == NULL ? error_no_memory (error) : 0;
+}
+
+int
+listing_reader_end (const struct listing_reader *reader, struct lr_error *error)
+{
+  if (!packet_decoder_between_packets (&reader->decoder))
+    return error_set (error, LR_ERROR_IO, "%s: a list of files ends inside an entry", reader->host);
+  if (reader->itself && reader->count != 1)
+    return error_set (error, LR_ERROR_IO, "%s: a file is described by %zu entries", reader->host,
+                      reader->count);
+  return 0;
 }
 
 int
 listing_read (const char *data, size_t size, bool itself, const char *host,
               struct lr_list_result **result, struct lr_error *error)
 {
-  struct entries entries = { .count = 0 };
-  struct lr_list_result *list = NULL;
-  *result = NULL;
-  if (read_entries (&entries, data, size, itself, host, error) != 0)
+  struct listing_reader reader;
+  size_t used;
+  listing_reader_init (&reader, itself, host);
+  int status = listing_read_page (&reader, data, size, SIZE_MAX, &used, result, error);
+  if (status == 0)
+    status = listing_reader_end (&reader, error);
+  listing_reader_free (&reader);
+  if (status != 0)
     {
-      free_entries (&entries);
-      return -1;
+      lr_free (*result);
+      *result = NULL;
     }
-  list = result_new (sizeof *list);
-  if (list == NULL || (entries.items == NULL && !append (&entries, NULL)))
-    {
-      free_entries (&entries);
-      lr_free (list);
-      return error_no_memory (error);
-    }
-  if (entries.items[0] == NULL)
-    entries.count = 0;
-  bool kept = true;
-  for (size_t i = 0; i < entries.count; i++)
-    kept = result_own (list, entries.items[i]) != NULL && kept;
-  kept = result_own (list, entries.items) != NULL && kept;
-  if (!kept)
-    {
-      lr_free (list);
-      return error_no_memory (error);
-    }
-  list->count = entries.count;
-  list->items = (const struct lr_directory_entry *const *) entries.items;
-  *result = list;
-  return 0;
+  return status;
 }

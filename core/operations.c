@@ -4,6 +4,7 @@
 #include "core/args.h"
 #include "core/connection.h"
 #include "core/error.h"
+#include "core/pages.h"
 #include "core/result.h"
 #include "core/transfer.h"
 #include "core/tree.h"
@@ -265,8 +266,9 @@ set_up (struct lr_call *call, enum lr_operation operation, const union arguments
       call->output_limit = limit_or_default (args->download.limit);
       return true;
     case LR_OPERATION_LIST:
-      call->output_limit = limit_or_default (args->list.limit);
-      return true;
+      call->output_limit =
+          args->list.page == NULL ? limit_or_default (args->list.limit) : UINT64_MAX;
+      return args->list.page == NULL || pages_for_call (call);
     case LR_OPERATION_STAT:
       call->output_limit = DIGEST_SIZE;
       return true;
@@ -424,7 +426,8 @@ start (lr_connection *connection, enum lr_operation operation, union arguments *
 static void
 tell_all (const struct completion *completion, const struct lr_call *call)
 {
-  while (!completion->done && (transfer_tell (call->transfer) || tree_tell (call->tree)))
+  while (!completion->done
+         && (transfer_tell (call->transfer) || tree_tell (call->tree) || pages_tell (call->pages)))
     continue;
 }
 
@@ -490,7 +493,7 @@ lr_cancel (lr_connection *connection, uint64_t id)
 {
   struct lr_error error;
   struct lr_call *call = connection_find_call (connection, id);
-  if (call == NULL || call->answered)
+  if (call == NULL || (call->answered && call->pages == NULL))
     return -1;
   error_set (&error, LR_ERROR_CANCELLED, "%s: %s was cancelled", call->host, call_name (call));
   connection_give_up_call (call, &error);
@@ -636,7 +639,10 @@ lr_list (lr_connection *connection, const struct lr_list_args *args, struct lr_l
   void *answer = NULL;
   int status =
       carry_out (connection, LR_OPERATION_LIST, args, &answer, error_begin (error, &local));
-  *result = answer;
+  if (result != NULL)
+    *result = answer;
+  else
+    lr_free (answer);
   return status;
 }
 

@@ -109,9 +109,35 @@ worker_add (struct worker *worker, struct lr_call *call)
 void
 worker_cancel (struct worker *worker, struct lr_call *call)
 {
-  (void) worker;
   pthread_mutex_lock (&lock);
   call->cancelled = true;
+  pthread_cond_signal (&worker->changed);
+  pthread_mutex_unlock (&lock);
+}
+
+bool
+worker_hand_over (struct lr_call *call, struct loop_call *posted, void (*function) (void *context),
+                  void *context)
+{
+  struct worker *worker = call->worker;
+  pthread_mutex_lock (&lock);
+  bool wanted = !call->cancelled;
+  call->handed_over = wanted;
+  if (wanted)
+    loop_post (worker->loop, posted, function, context);
+  while (call->handed_over && !call->cancelled)
+    pthread_cond_wait (&worker->changed, &lock);
+  wanted = !call->cancelled;
+  pthread_mutex_unlock (&lock);
+  return wanted;
+}
+
+void
+worker_go_on (struct lr_call *call)
+{
+  pthread_mutex_lock (&lock);
+  call->handed_over = false;
+  pthread_cond_signal (&call->worker->changed);
   pthread_mutex_unlock (&lock);
 }
 

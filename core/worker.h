@@ -19,6 +19,13 @@ void worker_add (struct worker *worker, struct lr_call *call);
    input must not be used after this.  */
 void worker_cancel (struct worker *worker, struct lr_call *call);
 
+/* In the thread, by the function of CALL: let FUNCTION be called in the loop with CONTEXT, by
+   POSTED, and wait until worker_go_on is.  False: the call was cancelled, and FUNCTION may still be
+   called, but before DONE is.  */
+bool worker_hand_over (struct lr_call *call, struct loop_call *posted,
+                       void (*function) (void *context), void *context);
+void worker_go_on (struct lr_call *call);
+
 /* No calls are left: end the thread.  */
 void worker_free (struct worker *worker);
 

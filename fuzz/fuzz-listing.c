@@ -1,11 +1,13 @@
 /* A list of files, read from anything.
 
-   The first byte of the input says whether it is of a path itself; the rest is the list.  What must
-   hold:
+   The first byte of the input says whether it is of a path itself, and more below; the rest is the
+   list.  What must hold:
 
    - what is read has whole texts, a type and a mode that there are, and a name that does not lead
      out of its directory; of a path itself it is one;
    - written again and read again it is the same;
+   - read in pages, whose bytes come in pieces of a size that the first byte tells, it is the same
+     too, and what is refused as a whole is refused so;
    - what is refused has a sentence, and no result.  */
 
 #include "core/listing.h"
@@ -86,6 +88,60 @@ check_list (const struct lr_list_result *list, bool itself)
   free (written.bytes);
 }
 
+enum
+{
+  PAGE = 3, /* entries at most */
+};
+
+/* Hold one page against what LIST, NULL where that was refused, has behind the COUNT entries that
+   have come.  */
+static void
+check_page (const struct lr_list_result *page, const struct lr_list_result *list, size_t count)
+{
+  require (page->count <= PAGE);
+  for (size_t i = 0; list != NULL && i < page->count; i++)
+    {
+      require (count + i < list->count);
+      require_same (page->items[i], list->items[count + i]);
+    }
+}
+
+static void
+check_pages (const char *data, size_t size, bool itself, size_t piece,
+             const struct lr_list_result *list)
+{
+  struct listing_reader reader;
+  struct lr_error error;
+  size_t read = 0, count = 0;
+  int status = 0;
+  error_begin (&error, &error);
+  listing_reader_init (&reader, itself, "host");
+  while (status == 0 && read < size)
+    {
+      struct lr_list_result *page;
+      size_t used, left = size - read;
+      status = listing_read_page (&reader, data + read, left < piece ? left : piece, PAGE, &used,
+                                  &page, &error);
+      require ((status == 0) == (page != NULL));
+      if (page != NULL)
+        {
+          require (used > 0 && used <= left);
+          check_page (page, list, count);
+          count += page->count;
+        }
+      read += used;
+      lr_free (page);
+    }
+  if (status == 0)
+    status = listing_reader_end (&reader, &error);
+  listing_reader_free (&reader);
+  require ((status == 0) == (list != NULL));
+  if (status == 0)
+    require (count == list->count);
+  else
+    require (error.message[0] != '\0');
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -93,13 +149,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct lr_error error;
   bool itself = size > 0 && (data[0] & 1) != 0;
   error_begin (&error, &error);
-  int status = listing_read (size > 1 ? (const char *) data + 1 : "", size > 1 ? size - 1 : 0,
-                             itself, "host", &list, &error);
+  const char *content = size > 1 ? (const char *) data + 1 : "";
+  size_t content_size = size > 1 ? size - 1 : 0;
+  int status = listing_read (content, content_size, itself, "host", &list, &error);
   require ((status == 0) == (list != NULL));
   if (status == 0)
     check_list (list, itself);
   else
     require (error.message[0] != '\0');
+  check_pages (content, content_size, itself, size > 0 ? data[0] / 2 + 1 : 1, list);
   lr_free (list);
   return 0;
 }

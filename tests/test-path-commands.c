@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,6 +84,31 @@ Test (path_commands, ls_writes_names_as_they_are_but_to_a_terminal)
   free (shown);
   LONGREACH (0, "{*\"name_base64\":\"YQpiG1szMW3/\",\"type\":\"file\",*\"target\":null}]}\n", "",
              "ls", "--json", "local:");
+}
+
+Test (path_commands, ls_unsorted_prints_what_comes_as_it_comes)
+{
+  succeed ("mkdir", "local:", "d", "d/.hidden", "e", NULL);
+  write_text ("d/in", "");
+  write_text ("file", "");
+  LONGREACH (0, "in\n", "", "ls", "-U", "local:", "d");
+  LONGREACH (0, "d:\nin\n\ne:\n\nfile:\nfile\n", "", "ls", "-U", "local:", "d", "e", "file");
+  LONGREACH (0, "-0*file\n", "", "ls", "-lU", "local:", "file");
+  LONGREACH (0, "d\n", "", "ls", "-dU", "local:", "d");
+  LONGREACH (1, "", "longreach: localhost: *nosuch: No such file or directory\n", "ls", "-U",
+             "local:", "nosuch");
+  LONGREACH (0, "{\"path\":\"file\",\"name\":\"file\",\"type\":\"file\",*\"target\":null}\n", "",
+             "ls", "-U", "--json", "local:", "e", "file");
+  for (int i = 0; i < 5000; i++)
+    {
+      char name[32];
+      snprintf (name, sizeof name, "e/%d", i);
+      make_symlink ("x", name);
+    }
+  static const char script[] = "longreach ls -U local: e | sort -n | cmp - <(seq 0 4999) && "
+                               "longreach ls -U --json local: e | jq -s 'map(.name) | unique | "
+                               "length' && longreach ls -U local: e | head -n 3 | wc -l";
+  PROGRAM (0, "5000\n3\n", "", "bash", "-c", script);
 }
 
 /* ---- mkdir and rm ---- */

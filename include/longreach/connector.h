@@ -144,8 +144,8 @@ size_t lr_call_read (lr_call *call, void *buffer, size_t size);
    reply.  */
 int lr_call_write (lr_call *call, enum lr_stream stream, const void *data, size_t size);
 
-/* Add an entry to the answer of list, which lr_reply_done completes.  Returns 0, or -1 where nobody
-   wants more.  */
+/* Add an entry to the answer of list, which lr_reply_done completes.  May wait while the caller
+   takes nothing.  Returns 0, or -1 where nobody wants more.  */
 int lr_call_add_entry (lr_call *call, const struct lr_directory_entry *entry);
 
 /* open close upload download list make_directory remove rename link set_attributes */

@@ -640,6 +640,14 @@ struct lr_ping_args
    With protocol=plain there are none of these: UNSUPPORTED.  What is not there is an error:
    REMOTE_OS, with ENOENT.  */
 
+struct lr_list_result;
+
+/* Is given a page of the entries, as they come: one to 1024 of them, which are borrowed.  It
+   returns 0 to go on; anything else is enough, and ends the listing, with success, at the far side
+   too.  A callback, so the rules for those hold; of a blocking call it runs in there, and must not
+   close the connection.  */
+typedef int lr_list_page (void *data, const struct lr_list_result *page);
+
 struct lr_list_args
 {
   uint32_t size;
@@ -647,8 +655,12 @@ struct lr_list_args
   const char *path;
   lr_flag itself;    /* describe what has the path, and not what is in that directory */
   lr_flag no_follow; /* a link at the end of the path is not followed */
-  uint64_t limit;    /* bytes of all descriptions as they come; more is an error.  0: 2 GiB */
+  uint64_t limit;    /* bytes of all descriptions as they come; more is an error.  0: 2 GiB; with
+                        `page` any number */
   uint64_t timeout_ms;
+  lr_list_page *page; /* gets the entries, of which no more than a page and what is under way is
+                         kept; there is no result then.  NULL: they are the result */
+  void *page_data;    /* for it */
 };
 
 struct lr_directory_entry
@@ -677,7 +689,7 @@ struct lr_list_result
 };
 
 /* List a directory, in no order, without "." and "..".  Each entry is described itself, and not
-   what a link leads to.
+   what a link leads to.  RESULT may be NULL.
    Errors: REMOTE_OS; INVALID_VALUE (`limit`), it is larger.  */
 int lr_list (lr_connection *connection, const struct lr_list_args *args,
              struct lr_list_result **result, struct lr_error *error);
