@@ -1,5 +1,6 @@
 #!/bin/bash
-# Each claim of docs/security.md names a test, which is there.
+# shellcheck disable=SC2016 # they are patterns
+# Each claim of docs/security.md names a test, which is there; docs/architecture.md names each source.
 set -eu
 
 srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
@@ -8,14 +9,17 @@ trap 'rm -rf "$scratch"' EXIT
 # shellcheck source=tests/report.sh
 . "$srcdir/tests/report.sh"
 
-# What is said of a page in which SCRIPT was done.
+for folder in protocol tree core dispatcher plugins cli askpass conformance tests fuzz bench; do
+  ln -s "$(realpath "$srcdir")/$folder" "$scratch/$folder"
+done
+mkdir "$scratch/docs"
+
+# What is said of the pages, in one or all of which SCRIPT was done.
 said_after () {
-  local status=0 part
-  mkdir -p "$scratch/docs"
-  for part in tests conformance fuzz; do
-    ln -sfn "$(realpath "$srcdir")/$part" "$scratch/$part"
+  local status=0 page
+  for page in security architecture; do
+    sed "$1" "$srcdir/docs/$page.md" > "$scratch/docs/$page.md"
   done
-  sed "$1" "$srcdir/docs/security.md" > "$scratch/docs/security.md"
   python3 "$srcdir/tests/claims.py" "$scratch" 2>&1 || status=$?
   echo "$status"
 }
@@ -33,5 +37,15 @@ same "a target that is not there is found" \
 same "a claim without a test is found" \
   "docs/security.md: no test is named for: any bytes are parsed without harm
 1" "$(said_after 's/ .fuzz-url. / /')"
+same "a source that the page doesn't have is found" \
+  "docs/architecture.md: core/flow.c has no place
+docs/architecture.md: core/flow.h has no place
+1" "$(said_after 's/ `flow.c` / /')"
+same "a source that is not there is found" \
+  "docs/architecture.md: there is no tree/nothing.c
+1" "$(said_after 's/`links.\[ch\]`/& `nothing.c`/')"
+same "a folder that the page doesn't have is found" \
+  "docs/architecture.md: askpass/ has no place
+1" "$(said_after 's/^In `askpass/What `askpass/')"
 
 exit "$failed"
