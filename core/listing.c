@@ -159,6 +159,8 @@ read_entries (struct listing_reader *reader, struct entries *entries, const char
       *used += taken;
       if (progress == PACKET_COMPLETE)
         status = take_entry (reader, entries, error);
+      else if (progress == PACKET_MALFORMED && reader->decoder.no_memory)
+        status = error_no_memory (error);
       else if (progress == PACKET_MALFORMED)
         status = error_set (error, LR_ERROR_IO, "%s: a list of files can't be read: %s",
                             reader->host, packet_decoder_error (&reader->decoder));

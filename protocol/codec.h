@@ -77,6 +77,7 @@ struct packet_decoder
   char *content; /* owned: a bytes field kept in memory */
   size_t content_allocated;
   uint64_t data_size, data_have;
+  bool no_memory; /* that is why it has failed */
   char error[160];
 };
 

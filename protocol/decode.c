@@ -81,6 +81,14 @@ current_field (const struct packet_decoder *decoder)
   return &decoder->layout->fields[decoder->field_index];
 }
 
+static enum packet_progress
+fail_no_memory (struct packet_decoder *decoder)
+{
+  decoder->no_memory = true;
+  return fail (decoder, "%s: no memory for %s", decoder->layout->name,
+               current_field (decoder)->name);
+}
+
 static bool
 is_content (enum packet_type type)
 {
@@ -157,17 +165,17 @@ begin_packet (struct packet_decoder *decoder, uint32_t id)
 static void *
 take_memory (struct packet_decoder *decoder, uint64_t size)
 {
-  const char *field = current_field (decoder)->name;
   if (size > decoder->total_left)
     {
       fail (decoder, "%s: the strings up to %s need more than %llu bytes in all",
-            decoder->layout->name, field, (unsigned long long) decoder->limits->total_size);
+            decoder->layout->name, current_field (decoder)->name,
+            (unsigned long long) decoder->limits->total_size);
       return NULL;
     }
   decoder->total_left -= size;
   void *memory = arena_allocate (&decoder->arena, (size_t) size);
   if (memory == NULL)
-    fail (decoder, "%s: no memory for %s", decoder->layout->name, field);
+    fail_no_memory (decoder);
   return memory;
 }
 
@@ -226,8 +234,7 @@ begin_list (struct packet_decoder *decoder, uint64_t count)
   /* Not counted in the total: list_count bounds it.  */
   struct packet_bytes *items = arena_allocate (&decoder->arena, (size_t) count * sizeof *items);
   if (items == NULL)
-    return fail (decoder, "%s: no memory for %s", decoder->layout->name,
-                 current_field (decoder)->name);
+    return fail_no_memory (decoder);
   memset (items, 0, (size_t) count * sizeof *items);
   list->items = items;
   expect_number (decoder, STAGE_SIZE, 8);
@@ -259,8 +266,7 @@ end_data (struct packet_decoder *decoder)
       /* The packet's content moves to the arena's life: one packet may have several.  */
       char *memory = arena_allocate (&decoder->arena, (size_t) bytes->size + 1);
       if (memory == NULL)
-        return fail (decoder, "%s: no memory for %s", decoder->layout->name,
-                     current_field (decoder)->name);
+        return fail_no_memory (decoder);
       if (bytes->size > 0)
         memcpy (memory, decoder->content, (size_t) bytes->size);
       memory[bytes->size] = '\0';
