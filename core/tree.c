@@ -495,11 +495,12 @@ take_tree (struct tree *tree, const char *data, size_t size)
       size_t taken = unpack_write (unpack, data, size);
       data += taken;
       size -= taken;
+      if (unpack->errnum != 0)
+        call_fail_no_memory (tree->call);
+      else if (unpack->refusal != NULL)
+        refuse (tree, unpack->refusal, unpack->refused);
       if (unpack->refusal != NULL)
-        {
-          refuse (tree, unpack->refusal, unpack->refused);
-          return false;
-        }
+        return false;
     }
   tree->done.files = unpack->files + unpack->links;
   tree->done.bytes = unpack->bytes + (unpack->inside ? unpack->size - unpack->left : 0);

@@ -206,6 +206,8 @@ advance (struct putting *putting)
   const struct unpack *unpack = &putting->unpack;
   if (putting->errnum != 0)
     answer_failed (putting, putting->errnum);
+  else if (unpack->errnum != 0)
+    answer_failed (putting, unpack->errnum);
   else if (unpack->refusal != NULL)
     answer_refused (putting, unpack->refusal, unpack->refused);
   else if (go_on (putting) || !putting->ended || (unpack->done && spool_size (&putting->told) > 0))

@@ -1,5 +1,6 @@
 #include "tree/links.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ uint32_t
 links_find (struct links *links, dev_t device, ino_t inode, uint32_t *last)
 {
   *last = links->count;
+  errno = 0;
   if (links->count < LINKS_MAX && !make_room (links))
     return 0;
   struct links_slot *slot = find_slot (links->slots, links->allocated, device, inode);

@@ -27,7 +27,8 @@ struct links
   uint32_t count;
 };
 
-/* The number of a file, which is new where it is greater than *LAST; 0: there is no room for it. */
+/* The number of a file, which is new where it is greater than *LAST; 0: there is no room for it,
+   or, with errno, no memory.  */
 uint32_t links_find (struct links *links, dev_t device, ino_t inode, uint32_t *last);
 
 void links_free (struct links *links);

@@ -149,7 +149,11 @@ pack_file (struct pack *pack, struct output *output, struct record *record)
 {
   uint32_t last = 0, id = 0;
   if (pack->info.st_nlink > 1 && pack->walk.depth > 0)
-    id = links_find (&pack->links, pack->info.st_dev, pack->info.st_ino, &last);
+    {
+      id = links_find (&pack->links, pack->info.st_dev, pack->info.st_ino, &last);
+      if (id == 0 && errno != 0)
+        tell_problem (pack, output, pack->name, errno, "cannot keep the other names of");
+    }
   record->numbers[RECORD_ID] = id;
   record->kind = id != 0 && id <= last ? RECORD_SAME : RECORD_FILE;
   pack->files++;

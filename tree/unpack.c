@@ -428,7 +428,8 @@ reserve_same (struct unpack *unpack, uint64_t id)
       struct unpack_same *grown = realloc (unpack->same, room * sizeof *grown);
       if (grown == NULL)
         {
-          refuse (unpack, "more files with several names than there is memory for", "");
+          unpack->errnum = ENOMEM;
+          refuse (unpack, "there is no memory for files of several names", "");
           return false;
         }
       unpack->same = grown;

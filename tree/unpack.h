@@ -106,7 +106,8 @@ struct unpack
 
   uint64_t directories, files, links, bytes; /* made; LINKS are symbolic ones */
   uint64_t total_files, total_bytes;         /* announced; 0 and 0: not */
-  const char *refusal;                       /* why it has ended: what is sent is not acceptable */
+  const char *refusal;                       /* why it has ended: what is sent is not acceptable, */
+  int errnum;                                /* unless this is why; else 0 */
   char refused[128];                         /* the name that is meant; "" */
 };
 
