@@ -447,9 +447,10 @@ receive (void *context, const char *data, size_t size)
 /* Somebody has read what was in the way: that too is a sign of life.  That bytes were taken at all
    is none; a pipe takes them.  */
 static void
-go_on_sending (void *context)
+go_on_sending (void *context, bool progress)
 {
-  note_life (context);
+  if (progress)
+    note_life (context);
   flush (context);
 }
 
@@ -524,7 +525,7 @@ hear (void *context, const char *data, size_t size)
 }
 
 static const struct transport_hooks transport_hooks = {
-  receive, output_has_ended, go_on_sending, transport_is_over, transport_is_lost, hear,
+  receive, output_has_ended, transport_is_over, go_on_sending, transport_is_lost, hear,
 };
 
 /* ---- signs of life ---- */
@@ -589,6 +590,13 @@ flush_outer (void *context)
 }
 
 static bool
+outer_is_blocked (const void *context)
+{
+  const struct link *link = context;
+  return transport_is_blocked (&link->transport);
+}
+
+static bool
 asks_at_terminal (const struct link *link)
 {
   return (link->settings.hop->connector->flags & LR_AT_TERMINAL) != 0;
@@ -606,7 +614,7 @@ start_command (struct link *link, struct transport *transport, const lr_command 
     return transport_start (transport, link->settings.loop, link->host, command->words, environment,
                             link->settings.hop->may_ask && asks_at_terminal (link), hooks, link,
                             error);
-  const struct relay_way way = { outer->session, flush_outer, outer };
+  const struct relay_way way = { outer->session, flush_outer, outer_is_blocked, outer };
   return relay_start (transport, link->settings.loop, &way, command->words, hooks, link, error);
 }
 
@@ -627,6 +635,13 @@ nothing_happens (void *context)
 }
 
 static void
+nothing_is_sent (void *context, bool progress)
+{
+  (void) context;
+  (void) progress;
+}
+
+static void
 cleaner_has_ended (void *context)
 {
   struct link *link = context;
@@ -643,7 +658,7 @@ cleaner_is_lost (void *context, const struct lr_error *error)
 }
 
 static const struct transport_hooks cleaner_hooks = {
-  drop_output, nothing_happens, nothing_happens, cleaner_has_ended, cleaner_is_lost, NULL,
+  drop_output, nothing_happens, cleaner_has_ended, nothing_is_sent, cleaner_is_lost, NULL,
 };
 
 /* What was pushed is there, and does not remove itself: another dispatcher removes it, as the user

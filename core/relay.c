@@ -19,7 +19,8 @@ struct relay
   struct relay_way way;
   struct session_channel *channel; /* NULL: closed, or lost */
   bool input_closed;
-  bool wanted; /* there is input, as soon as it may be sent */
+  bool wanted;  /* there is input, as soon as it may be sent, */
+  bool blocked; /* which waits for somebody to read what was sent before */
 
   /* While the session asks for input.  */
   char *room;
@@ -120,8 +121,10 @@ give_input (void *owner, char *scratch, size_t size, const char **data)
   relay->room = scratch;
   relay->room_size = size;
   relay->room_used = 0;
+  bool progress = relay->blocked && size > 0;
+  relay->blocked = relay->wanted && size == 0;
   if (relay->wanted && size > 0)
-    transport->hooks->writable (transport->context);
+    transport->hooks->writable (transport->context, progress);
   relay->room = NULL;
   *data = scratch;
   return relay->room_used == 0 && relay->input_closed ? -1 : (long) relay->room_used;
@@ -200,8 +203,17 @@ relay_want_write (struct transport *transport, bool wanted)
 {
   struct relay *relay = transport->relay;
   relay->wanted = wanted;
+  relay->blocked =
+      wanted
+      && (relay->blocked || (relay->room == NULL && relay->way.is_blocked (relay->way.context)));
   if (wanted)
     ask_session (relay);
+}
+
+bool
+relay_is_blocked (const struct transport *transport)
+{
+  return transport->relay->blocked;
 }
 
 void

@@ -12,8 +12,9 @@ struct session;
 /* What a relay leads through.  */
 struct relay_way
 {
-  struct session *session;       /* borrowed; it is open */
-  void (*flush) (void *context); /* there may be something to send */
+  struct session *session;                  /* borrowed; it is open */
+  void (*flush) (void *context);            /* there may be something to send */
+  bool (*is_blocked) (const void *context); /* what is to be sent waits for others to read */
   void *context;
 };
 
@@ -25,6 +26,7 @@ int relay_start (struct transport *transport, lr_loop *loop, const struct relay_
 
 bool relay_has_input (const struct transport *transport);
 void relay_want_write (struct transport *transport, bool wanted);
+bool relay_is_blocked (const struct transport *transport);
 void relay_close_input (struct transport *transport);
 ssize_t relay_write (struct transport *transport, const struct iovec *pieces, int count);
 void relay_end (struct transport *transport, uint64_t grace, uint64_t patience);

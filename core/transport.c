@@ -314,6 +314,13 @@ transport_want_write (struct transport *transport, bool wanted)
   loop_set_events (&transport->input, wanted ? EPOLLOUT : 0);
 }
 
+bool
+transport_is_blocked (const struct transport *transport)
+{
+  return transport->relay != NULL ? relay_is_blocked (transport)
+                                  : (transport->input.events & EPOLLOUT) != 0;
+}
+
 void
 transport_close_input (struct transport *transport)
 {
@@ -396,7 +403,7 @@ input_ready (void *context, uint32_t events)
 {
   struct transport *transport = context;
   (void) events;
-  transport->hooks->writable (transport->context);
+  transport->hooks->writable (transport->context, true);
 }
 
 /* Bytes, 0 for "not now", -1 for the end or an error.  */

@@ -24,8 +24,10 @@ struct transport_hooks
 {
   void (*received) (void *context, const char *data, size_t size);
   void (*output_ended) (void *context);
-  void (*writable) (void *context); /* after transport_want_write */
-  void (*ended) (void *context);    /* after transport_end */
+  void (*ended) (void *context); /* after transport_end */
+
+  /* After transport_want_write.  PROGRESS: something was in the way, and has been taken.  */
+  void (*writable) (void *context, bool progress);
 
   /* What it leads through is gone, because of ERROR, and it with it: nothing is left to end.  */
   void (*lost) (void *context, const struct lr_error *error);
@@ -81,6 +83,9 @@ ssize_t transport_answer (struct transport *transport, const struct iovec *answe
 /* Whether the input is open; whether to be told that it takes something.  */
 bool transport_has_input (const struct transport *transport);
 void transport_want_write (struct transport *transport, bool wanted);
+
+/* Whether what is to be written waits for somebody to read what was before it.  */
+bool transport_is_blocked (const struct transport *transport);
 
 void transport_close_input (struct transport *transport);
 

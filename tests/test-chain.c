@@ -186,6 +186,25 @@ Test (chain, whose_last_process_is_killed_fails_all_with_one_error)
   kill_hop (1, "b: the dispatcher is gone: it was ended by signal 9");
 }
 
+/* What is asked of it in vain is no progress, though the hop before takes it.  */
+Test (chain, whose_last_process_is_silent_is_noticed)
+{
+  struct lr_error error;
+  struct lr_run_result *result;
+  lr_connection *connection;
+  struct lr_run_args args = LR_RUN_ARGS (.command = WORDS ("true"));
+  struct lr_open_args open = LR_OPEN_ARGS (.url = "local:a,local:b", .keep_alive_ms = 500);
+  cr_assert_eq (lr_open (NULL, &open, &connection, &error), 0, "%s", error.message);
+  pid_t pid = pid_of_hop (connection, 1);
+  cr_assert_eq (kill (pid, SIGSTOP), 0);
+  cr_expect_eq (lr_run (connection, &args, &result, &error), -1);
+  cr_expect_eq (error.kind, LR_ERROR_IO);
+  cr_expect_eq (error.hop, 1, "%s", error.message);
+  cr_expect_not_null (strstr (error.message, "there was no sign of life"), "%s", error.message);
+  kill (pid, SIGCONT);
+  lr_close (connection);
+}
+
 Test (chain, moves_files_of_any_size_in_constant_memory)
 {
   struct lr_error error;
