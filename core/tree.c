@@ -2,6 +2,7 @@
 
 #include "core/connection.h"
 #include "core/error.h"
+#include "core/owners.h"
 #include "core/result.h"
 #include "core/session.h"
 #include "core/text.h"
@@ -9,8 +10,6 @@
 #include "tree/unpack.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,7 @@ enum
 {
   TELL_EVERY = 100, /* milliseconds */
   BUFFER_SIZE = 128 << 10,
-  ENTRY_SIZE = 16 << 10, /* bytes of a user's or group's entry */
-  UNTOLD_MAX = 256,      /* problems */
+  UNTOLD_MAX = 256, /* problems */
 };
 
 /* One that the application has not been told of.  */
@@ -306,38 +304,26 @@ unpack_has_problem (void *context, bool other_end, const char *path, int errnum,
 static void
 look_up_name (struct pack *pack)
 {
-  char entry[ENTRY_SIZE], digits[16];
-  struct passwd user, *found_user = NULL;
-  struct group group, *found_group = NULL;
-  snprintf (digits, sizeof digits, "%u", pack->wanted_id);
-  if (pack->wanted == PACK_USER)
-    getpwuid_r (pack->wanted_id, &user, entry, sizeof entry, &found_user);
-  else
-    getgrgid_r (pack->wanted_id, &group, entry, sizeof entry, &found_group);
-  pack_tell (pack, found_user != NULL    ? user.pw_name
-                   : found_group != NULL ? group.gr_name
-                                         : digits);
+  char name[OWNER_NAME_SIZE];
+  pack_tell (pack, pack->wanted == PACK_USER ? owner_user_name (pack->wanted_id, name)
+                                             : owner_group_name (pack->wanted_id, name));
 }
 
 static void
 look_up_id (struct unpack *unpack)
 {
-  char entry[ENTRY_SIZE], *end;
-  struct passwd user, *found_user = NULL;
-  struct group group, *found_group = NULL;
+  char *end;
+  unsigned id;
   const char *name = unpack->wanted_name;
-  if (unpack->wanted == UNPACK_USER)
-    getpwnam_r (name, &user, entry, sizeof entry, &found_user);
-  else
-    getgrnam_r (name, &group, entry, sizeof entry, &found_group);
-  errno = 0;
-  unsigned long digits = strtoul (name, &end, 10);
   bool known =
-      found_user != NULL || found_group != NULL
-      || (name[0] >= '0' && name[0] <= '9' && *end == '\0' && errno == 0 && digits < UINT32_MAX);
-  unsigned id = found_user != NULL    ? user.pw_uid
-                : found_group != NULL ? group.gr_gid
-                                      : (unsigned) digits;
+      unpack->wanted == UNPACK_USER ? owner_find_user (name, &id) : owner_find_group (name, &id);
+  if (!known)
+    {
+      errno = 0;
+      unsigned long digits = strtoul (name, &end, 10);
+      known = name[0] >= '0' && name[0] <= '9' && *end == '\0' && errno == 0 && digits < UINT32_MAX;
+      id = (unsigned) digits;
+    }
   unpack_tell (unpack, known ? &id : NULL);
 }
 

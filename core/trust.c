@@ -1,5 +1,7 @@
 #include "core/trust.h"
 
+#include "core/owners.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>
@@ -70,32 +72,6 @@ is_private_group (gid_t gid, uid_t uid)
 
 /* ---- what ---- */
 
-static const char *
-name_of_user (uid_t uid, char *buffer, size_t size)
-{
-  struct passwd user, *found = NULL;
-  char *texts = malloc (ENTRY_SIZE);
-  if (texts != NULL && getpwuid_r (uid, &user, texts, ENTRY_SIZE, &found) == 0 && found != NULL)
-    snprintf (buffer, size, "%s", user.pw_name);
-  else
-    snprintf (buffer, size, "%lu", (unsigned long) uid);
-  free (texts);
-  return buffer;
-}
-
-static const char *
-name_of_group (gid_t gid, char *buffer, size_t size)
-{
-  struct group group, *found = NULL;
-  char *texts = malloc (ENTRY_SIZE);
-  if (texts != NULL && getgrgid_r (gid, &group, texts, ENTRY_SIZE, &found) == 0 && found != NULL)
-    snprintf (buffer, size, "%s", group.gr_name);
-  else
-    snprintf (buffer, size, "%lu", (unsigned long) gid);
-  free (texts);
-  return buffer;
-}
-
 /* Whether an access control list may let more users write than the mode shows.  */
 static bool
 has_access_list (const char *path)
@@ -109,7 +85,7 @@ static bool
 check_one (const char *path, const char *subject, char *problem, size_t size)
 {
   struct stat info;
-  char name[64];
+  char name[OWNER_NAME_SIZE];
   bool on_the_way = subject == NULL;
   if (on_the_way)
     subject = path;
@@ -123,7 +99,7 @@ check_one (const char *path, const char *subject, char *problem, size_t size)
   if (!is_trusted_user (info.st_uid))
     snprintf (problem, size,
               "%s belongs to %s, who is neither root, nor you, nor the owner of longreach", subject,
-              name_of_user (info.st_uid, name, sizeof name));
+              owner_user_name (info.st_uid, name));
   else if (!is_sticky && (mode & S_IWOTH) != 0)
     snprintf (problem, size, "%s can be written by everybody (its mode is %04o)", subject, mode);
   else if (!is_sticky && (mode & S_IWGRP) != 0 && has_access_list (path))
@@ -131,7 +107,7 @@ check_one (const char *path, const char *subject, char *problem, size_t size)
   else if (!is_sticky && (mode & S_IWGRP) != 0 && !is_private_group (info.st_gid, info.st_uid)
            && !is_private_group (info.st_gid, 0))
     snprintf (problem, size, "%s can be written by the group %s (its mode is %04o)", subject,
-              name_of_group (info.st_gid, name, sizeof name), mode);
+              owner_group_name (info.st_gid, name), mode);
   else
     return true;
   return false;

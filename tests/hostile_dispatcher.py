@@ -368,6 +368,7 @@ TREES = {
     "name-nul": top(record(b"F", b"a\0b", b"", b"", 0o644, 0, 0, 0)),
     "directory-up": top(entered(b".."), tree_file(b"planted"), LEFT),
     "link-up": top(link(b"..", b"x")),
+    "long-owner": top(record(b"F", b"file", b"x" * 64, b"", 0o644, 0, 0, 0)),
     "same-up": top(tree_file(b"one", number=1), same(b"../outside/planted", 1)),
     "named-top": entered(b"outside") + LEFT + ALL,
     "two-tops": top()[:-len(ALL)] + tree_file(b"") + ALL,

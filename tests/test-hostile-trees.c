@@ -178,13 +178,14 @@ static const struct
   { "tree-endless-depth", REFUSED "more directories below each other than are taken: d" },
   { "tree-huge-record", REFUSED "what is no stream of a tree" },
   { "tree-cut-text", REFUSED "what is no stream of a tree" },
+  { "tree-long-owner", REFUSED "a name that no user can have: xxx" },
 };
 
 Test (hostile_trees, what_no_honest_far_side_sends_ends_it_and_is_named)
 {
   for (size_t i = 0; i < COUNT (refused); i++)
     {
-      struct lr_tree_args args = LR_TREE_ARGS (.place = LR_TREE_AT);
+      struct lr_tree_args args = LR_TREE_ARGS (.place = LR_TREE_AT, .preserve = 1);
       struct lr_error error;
       cr_expect_eq (get_tree (refused[i].mode, &args, &error), -1, "%s", refused[i].mode);
       cr_expect_eq (error.kind, LR_ERROR_IO, "%s", refused[i].mode);

@@ -195,6 +195,25 @@ if [ "$(id -u)" = 0 ]; then
   else
     not_ok "without -p they are the user's" "$(stat -c %u:%a plain/one/file plain)"
   fi
+  # Groups that are the same by their names, and not by their numbers: one has more members than most
+  # programs have room for, one a name that is longer than others.
+  long=$(printf 'g%.0s' {1..80})
+  { cat /etc/group; echo "crowd:x:54330:$(seq -s, -f 'member%.0f' 3000)"; echo "$long:x:54340:"; } > near
+  { cat /etc/group; echo "crowd:x:54331:"; echo "$long:x:54341:"; } > far
+  cat > far-dispatcher << END
+#!/bin/sh
+exec unshare --mount sh -c 'mount --bind "$scratch/far" /etc/group && exec "\$@"' sh \
+  "$LONGREACH_DISPATCHER_DIR/longreach-dispatcher" "\$@"
+END
+  chmod 755 far-dispatcher
+  mkdir grouped
+  touch grouped/crowd grouped/long
+  chgrp 54330 grouped/crowd
+  chgrp 54340 grouped/long
+  unshare --mount sh -c 'mount --bind near /etc/group && exec "$@"' sh \
+    "$longreach" put -r -p "local:?dispatcher=$scratch/far-dispatcher" grouped grouped-there
+  same "a group of many is known by its name" 54331 "$(stat -c %g grouped-there/crowd)"
+  same "a name that is too long to be told is a number" 54340 "$(stat -c %g grouped-there/long)"
 fi
 
 # ---- a full disk ----

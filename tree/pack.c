@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,8 +67,11 @@ pack_tell (struct pack *pack, const char *name)
   struct pack_name *slot = &names[pack->wanted_id % PACK_NAMES];
   slot->known = true;
   slot->id = pack->wanted_id;
-  memcpy (slot->name, name, strnlen (name, PACK_NAME_SIZE - 1) + 1);
-  slot->name[PACK_NAME_SIZE - 1] = '\0';
+  /* A part of a name could be another one's.  */
+  if (strlen (name) < sizeof slot->name)
+    strcpy (slot->name, name);
+  else
+    snprintf (slot->name, sizeof slot->name, "%u", slot->id);
   pack->wanted = PACK_NOTHING;
 }
 

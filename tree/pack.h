@@ -80,7 +80,7 @@ int pack_begin (struct pack *pack);
    while.  */
 size_t pack_read (struct pack *pack, char *buffer, size_t size);
 
-/* The name that is wanted.  */
+/* The name that is wanted, or its digits where there is none.  */
 void pack_tell (struct pack *pack, const char *name);
 
 void pack_end (struct pack *pack);

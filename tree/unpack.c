@@ -59,11 +59,16 @@ find_id (struct unpack *unpack, enum unpack_wanted kind, const char *name, unsig
   *id = NOBODY;
   if (!unpack->owners || name[0] == '\0')
     return true;
+  if (strlen (name) >= UNPACK_NAME_SIZE)
+    {
+      refuse (unpack, "a name that no user can have", name);
+      return true;
+    }
   unsigned hash = 0;
   for (const char *letter = name; *letter != '\0'; letter++)
     hash = hash * 31 + (unsigned char) *letter;
   const struct unpack_id *slot = &ids[hash % UNPACK_NAMES];
-  if (slot->known && strncmp (slot->name, name, UNPACK_NAME_SIZE - 1) == 0)
+  if (slot->known && strcmp (slot->name, name) == 0)
     {
       *id = slot->absent ? NOBODY : slot->id;
       return true;
