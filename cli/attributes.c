@@ -69,7 +69,7 @@ const struct subcommand chmod_subcommand = {
   .name = "chmod",
   .operands = "URL MODE PATH...",
   .summary = "Set the mode of files",
-  .details = "MODE is octal.",
+  .details = "MODE is octal, or symbolic as chmod has it, without a umask: u+x,go-w or a=rX.",
   .options = chmod_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 3,

@@ -9,6 +9,7 @@
 
 #include "dispatcher/descent.h"
 #include "dispatcher/errand.h"
+#include "dispatcher/mode.h"
 #include "dispatcher/mounts.h"
 #include "dispatcher/ownership.h"
 
@@ -69,16 +70,31 @@ set_times (int file, const struct timespec *times)
   return utimensat (file, "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
+/* The mode that FILE is to get, of which CHANGE says how it differs from the one it has.  */
+static int
+find_mode (int file, const char *change, mode_t *mode)
+{
+  struct stat info;
+  if (fstat (file, &info) != 0)
+    return errno;
+  *mode = info.st_mode & 07777;
+  mode_change (change, S_ISDIR (info.st_mode), mode);
+  return 0;
+}
+
 /* The owner first: to change it takes the set-id bits away.  */
 int
 attributes_set (int file, const struct attributes *attributes)
 {
   int errnum = 0;
+  mode_t mode = attributes->mode;
   if ((attributes->uid != (uid_t) -1 || attributes->gid != (gid_t) -1)
       && fchownat (file, "", attributes->uid, attributes->gid, AT_EMPTY_PATH) != 0)
     return errno;
-  if (attributes->set_mode)
-    errnum = set_mode (file, attributes->mode);
+  if (attributes->set_mode && attributes->change != NULL)
+    errnum = find_mode (file, attributes->change, &mode);
+  if (attributes->set_mode && errnum == 0)
+    errnum = set_mode (file, mode);
   if (errnum == 0 && attributes->set_times)
     errnum = set_times (file, attributes->times);
   return errnum;
@@ -86,13 +102,35 @@ attributes_set (int file, const struct attributes *attributes)
 
 /* ---- the request ---- */
 
+/* Take MODE where it is symbolic; it is not digits, which ownership_check knows.  False: answered.
+ */
+static bool
+take_change (struct request *request, const struct packet_bytes *mode,
+             struct attributes *attributes)
+{
+  mode_t tried = 0;
+  if (!mode->present || mode_parse (mode->data, 07777, &tried))
+    return true;
+  attributes->change = mode->data;
+  if (mode_change (mode->data, false, &tried))
+    return true;
+  answer_invalid_field (request, "mode",
+                        "neither an octal mode of one to four digits nor a symbolic one: %s",
+                        mode->data);
+  return false;
+}
+
 static bool
 prepare (struct request *request, struct errand *errand)
 {
+  static const struct packet_bytes none = { .present = false };
   const struct packet_set_attributes *asked = &errand->packet.set_attributes;
-  const struct ownership_fields fields = { &asked->mode, &asked->owner, &asked->group };
   struct attributes *attributes = &((struct change *) errand)->attributes;
   struct replacement_owner owner;
+  if (!take_change (request, &asked->mode, attributes))
+    return false;
+  const struct ownership_fields fields = { attributes->change == NULL ? &asked->mode : &none,
+                                           &asked->owner, &asked->group };
   if (!ownership_check (request, &fields, &owner))
     return false;
   attributes->set_mode = asked->mode.present;
@@ -139,9 +177,14 @@ static int
 enter (struct change *change, int file, const char *name)
 {
   int readable = openat (file, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (readable < 0 && errno == EACCES && attributes_set (file, &change->attributes) == 0)
+  bool has_them =
+      readable < 0 && errno == EACCES && attributes_set (file, &change->attributes) == 0;
+  if (has_them)
     readable = openat (file, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return readable < 0 ? errno : descent_enter (&change->descent, readable, name);
+  int errnum = readable < 0 ? errno : descent_enter (&change->descent, readable, name);
+  if (errnum == 0)
+    change->descent.levels[change->descent.depth - 1].done = has_them;
+  return errnum;
 }
 
 /* What FILE is, which has NAME where the walk is; it is of a tree.  */
@@ -179,13 +222,15 @@ leave (struct change *change)
 {
   DIR *left;
   char *name;
+  /* A mode that depends on the one before is not to be set twice.  */
+  bool has_them = change->descent.levels[change->descent.depth - 1].done;
   int errnum = descent_leave (&change->descent, &left, &name);
   if (errnum != 0)
     {
       fail (change, errnum, NULL);
       return;
     }
-  errnum = attributes_set (dirfd (left), &change->attributes);
+  errnum = has_them ? 0 : attributes_set (dirfd (left), &change->attributes);
   if (errnum != 0)
     fail (change, errnum, change->descent.here == NULL ? NULL : name);
   closedir (left);

@@ -10,7 +10,9 @@ struct attributes
 {
   bool set_mode, set_times;
   mode_t mode;
-  uid_t uid; /* -1: stays */
+  const char *change; /* borrowed: of what the mode is then, as mode_change has it, instead of MODE;
+                         NULL: none */
+  uid_t uid;          /* -1: stays */
   gid_t gid;
   struct timespec times[2]; /* of access and of modification; UTIME_OMIT: stays */
 };

@@ -20,6 +20,7 @@ struct descent_level
   ino_t inode;
   long place; /* where reading it goes on */
   char *name; /* owned: in the one above */
+  bool done;  /* of whoever goes through them */
 };
 
 /* All zero is one that is nowhere.  */

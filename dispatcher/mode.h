@@ -10,4 +10,9 @@
    MOST.  */
 bool mode_parse (const char *text, mode_t most, mode_t *mode);
 
+/* Change *MODE, that of a directory or of anything else, as TEXT says in the words of chmod:
+   "u+x,go-w", "a=rX".  No umask is applied.  False where it says nothing of that kind, and then
+   *MODE is anything.  */
+bool mode_change (const char *text, bool is_directory, mode_t *mode);
+
 #endif

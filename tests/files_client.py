@@ -542,6 +542,39 @@ def mode_and_times_are_set(bench):
 
 
 @check
+def a_symbolic_mode_depends_on_what_there_is(bench):
+    path, place = bench.file("a", mode=0o640), bench.subdirectory("d")
+    os.chmod(place, 0o2750)
+    for mode, of_file, of_directory in (("u+x,g=u-w,o=", 0o750, 0o2750), ("a=rX", 0o555, 0o2555),
+                                        ("a-x", 0o444, 0o2444), ("+X", 0o444, 0o2555),
+                                        ("g-s,u+ws", 0o4644, 0o4755), ("=640", 0o640, 0o640)):
+        for each, wanted in ((path, of_file), (place, of_directory)):
+            bench.change(each, mode=mode)
+            assert stat.S_IMODE(os.stat(each).st_mode) == wanted, (mode, oct(os.stat(each).st_mode))
+    for mode in ("u", "u+q", "u+x,", "rwx", "00755", "", "u=755", "+77777"):
+        bench.refused("mode", "SetAttributes", path=path, **attributes(mode=mode))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+
+
+@check
+def in_a_tree_each_has_a_symbolic_mode_of_its_own(bench):
+    top = bench.tree("t")
+    os.chmod(top + "/d1", 0o070)  # which its owner can't read before
+    runs = os.path.join(os.fsencode(top), b"d0", NAMES[0])
+    os.chmod(runs, 0o700)
+    # Done twice it would be undone.
+    bench.change(top + "/d1", recursive=True, mode="u=g,g=o,u+r")
+    assert stat.S_IMODE(os.stat(top + "/d1").st_mode) == 0o700
+    bench.change(top, recursive=True, mode="a=rX,u+w")
+    for directory, names, files in os.walk(os.fsencode(top)):
+        for name in [*names, *files]:
+            path = os.path.join(directory, name)
+            info = os.lstat(path)
+            wanted = 0o755 if stat.S_ISDIR(info.st_mode) or path == runs else 0o644
+            assert stat.S_ISLNK(info.st_mode) or stat.S_IMODE(info.st_mode) == wanted, name
+
+
+@check
 def a_link_is_followed_only_if_that_is_asked_for(bench):
     path = bench.file("a", mode=0o600)
     os.symlink("a", bench.path("link"))

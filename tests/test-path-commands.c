@@ -274,6 +274,10 @@ Test (path_commands, chmod_sets_modes_and_in_trees_follows_no_link)
   LONGREACH (1, "", "longreach: localhost: cannot change nosuch: No such file or directory\n",
              "chmod", "local:", "600", "nosuch", "outside");
   cr_expect_eq (mode_of ("outside"), 0600);
+  succeed ("chmod", "local:", "u+x,g=u,o=rX", "outside", NULL);
+  cr_expect_eq (mode_of ("outside"), 0775);
+  succeed ("chmod", "local:", "-x", "outside", NULL);
+  cr_expect_eq (mode_of ("outside"), 0664);
   LONGREACH (0, "{\"path\":\"outside\"}\n", "", "chmod", "--json", "local:", "640", "outside");
 }
 

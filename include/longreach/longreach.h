@@ -774,7 +774,8 @@ struct lr_set_attributes_args
   uint32_t size;
   uint32_t reserved;
   const char *path;
-  const char *mode;  /* octal; NULL, here and below: it stays */
+  const char *mode;  /* octal, or symbolic as chmod has it, without a umask; NULL, here and below:
+                        it stays */
   const char *owner; /* name or decimal id; its group stays */
   const char *group;
   lr_flag no_follow; /* of a link at the end of the path, its own owner and times */
