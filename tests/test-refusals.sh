@@ -2,7 +2,8 @@
 # What the system refuses to one end of a conversation, at any call: memory, descriptors, processes, space,
 # or that it is done at once and as a whole.  Nobody crashes or hangs, nothing is left or lost, files
 # are whole; the client has right answers or one clear error, and only right ones where a call is
-# merely to be made again.
+# merely to be made again.  The client is one whose dispatcher is there, one that sends it, and one
+# of a chain.
 #
 # LR_FAULTS=all tries each call, which takes a while; else it is a sample, another one each time.
 # shellcheck disable=SC2154 # the environment has srcdir and builddir, report.sh the rest

@@ -1,5 +1,7 @@
 #include "tests/faults/conversation.h"
 
+#include "tests/faults/trees.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,7 @@
 #define SENT "kept-b"
 #define FETCHED "fetched"
 #define LISTED "list"
-#define OLD "what it was before, and is after all that failed"
+#define COUNTS "counts" /* of the bytes on the line: see line.c */
 
 enum
 {
@@ -57,7 +59,7 @@ wait_a_little (void)
   nanosleep (&time, NULL);
 }
 
-__attribute__ ((__format__ (printf, 2, 3))) static void
+void
 find_wrong (struct verdict *verdict, const char *format, ...)
 {
   va_list arguments;
@@ -311,6 +313,71 @@ talk_to_process (struct talk *talk)
   return right;
 }
 
+/* What is left out is told: an error like others, but that the copy goes on.  */
+static void
+note_problem (void *data, const struct lr_tree_problem *problem)
+{
+  struct talk *talk = data;
+  if (talk->error.kind != LR_ERROR_NONE)
+    return;
+  talk->error.kind = LR_ERROR_REMOTE_OS;
+  snprintf (talk->error.message, sizeof talk->error.message, "%s", problem->message);
+}
+
+static void
+note_figures (void *data, const struct lr_tree_figures *figures)
+{
+  struct talk *talk = data;
+  if (figures->files > TREE_FILES + TREE_LINKS)
+    find_wrong (talk->verdict, "%llu files have come", (unsigned long long) figures->files);
+}
+
+/* As a step: nothing was left out, or it was told.  */
+static int
+look_at_figures (struct talk *talk, struct lr_tree_result *result)
+{
+  int right = result->problems > 0
+                  ? -1
+                  : result->directories == TREE_DIRECTORIES && result->files == TREE_FILES
+                        && result->links == TREE_LINKS;
+  if (right < 0 && talk->error.kind == LR_ERROR_NONE)
+    {
+      talk->error.kind = LR_ERROR_NO_MEMORY;
+      snprintf (talk->error.message, sizeof talk->error.message,
+                "what is left out is only counted");
+    }
+  lr_free (result);
+  return right;
+}
+
+static int
+put_tree (struct talk *talk)
+{
+  struct lr_tree_args args =
+      LR_TREE_ARGS (.here = TREE, .there = PLANTED, .preserve = 1, .problem = note_problem,
+                    .data = talk, .timeout_ms = talk->conversation->timeout_ms);
+  struct lr_tree_result *result;
+  if (lr_put_tree (talk->connection, &args, &result, &talk->error) != 0)
+    return -1;
+  int right = look_at_figures (talk, result);
+  talk->verdict->planted = right > 0;
+  return right;
+}
+
+static int
+get_tree (struct talk *talk)
+{
+  struct lr_tree_args args = LR_TREE_ARGS (.here = PICKED, .there = TREE, .progress = note_figures,
+                                           .problem = note_problem, .data = talk,
+                                           .timeout_ms = talk->conversation->timeout_ms);
+  struct lr_tree_result *result;
+  if (lr_get_tree (talk->connection, &args, &result, &talk->error) != 0)
+    return -1;
+  int right = look_at_figures (talk, result);
+  talk->verdict->picked = right > 0;
+  return right;
+}
+
 static const struct step
 {
   const char *name;
@@ -324,6 +391,8 @@ static const struct step
   { "download", download },
   { "put", put },
   { "get", get },
+  { "put_tree", put_tree },
+  { "get_tree", get_tree },
   { "list", list },
   { "query_group", query_group },
   { "make_directory and remove", make_and_remove },
@@ -333,6 +402,7 @@ static const struct step
 static void
 take_steps (struct talk *talk)
 {
+  const struct lr_error *first = &talk->verdict->error;
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
     {
       talk->error = (struct lr_error){ 0 };
@@ -341,12 +411,16 @@ take_steps (struct talk *talk)
         take_error (talk, steps[i].name);
       else if (right == 0 && !talk->conversation->may_differ)
         find_wrong (talk->verdict, "%s: the answer is wrong", steps[i].name);
+      else if (right > 0 && !talk->conversation->may_differ && first->kind == LR_ERROR_IO
+               && first->field[0] == '\0')
+        find_wrong (talk->verdict, "%s: there is an answer behind '%s'", steps[i].name,
+                    first->message);
     }
 }
 
 /* ---- files ---- */
 
-static void
+void
 write_file (const char *name, const char *data, size_t size, mode_t mode)
 {
   int file = open (name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -355,7 +429,7 @@ write_file (const char *name, const char *data, size_t size, mode_t mode)
   close (file);
 }
 
-static bool
+bool
 has_content (const char *name, const char *data, size_t size)
 {
   char room[PROBLEM_SIZE];
@@ -366,6 +440,20 @@ has_content (const char *name, const char *data, size_t size)
   return got == (ssize_t) size && memcmp (room, data, size) == 0;
 }
 
+static bool closed_ones; /* there were directories that could not be read */
+
+/* A flipped bit may have made modes of any kind.  */
+static int
+open_directory (const char *path, const struct stat *info, int type, struct FTW *place)
+{
+  (void) info;
+  (void) place;
+  if (type == FTW_D || type == FTW_DNR)
+    chmod (path, 0700);
+  closed_ones = closed_ones || type == FTW_DNR;
+  return 0;
+}
+
 static int
 remove_entry (const char *path, const struct stat *info, int type, struct FTW *place)
 {
@@ -374,17 +462,33 @@ remove_entry (const char *path, const struct stat *info, int type, struct FTW *p
   return place->level == 0 ? 0 : remove (path);
 }
 
+static void
+empty_place (void)
+{
+  do
+    {
+      closed_ones = false;
+      if (nftw (".", open_directory, 8, FTW_PHYS) != 0)
+        abort ();
+    }
+  while (closed_ones);
+  if (nftw (".", remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0)
+    abort ();
+}
+
 void
 make_place (void)
 {
   umask (022);
-  if (nftw (".", remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0 || mkdir (LISTED, 0755) != 0)
+  empty_place ();
+  if (mkdir (LISTED, 0755) != 0 || mkdir (STAGED, 0755) != 0)
     abort ();
   write_file (LISTED "/one", "", 0, 0644);
   write_file (LISTED "/two", "", 0, 0644);
   write_file (SOURCE, content, sizeof content, 0640);
   write_file (UPLOADED, OLD, sizeof OLD, 0600);
   write_file (SENT, OLD, sizeof OLD, 0640);
+  make_trees ();
 }
 
 /* Old or new; new where that was told.  */
@@ -397,18 +501,54 @@ look_at_target (struct verdict *verdict, const char *name, const char *data, siz
 }
 
 static void
+look_at_trees (struct verdict *verdict)
+{
+  char problem[PROBLEM_SIZE];
+  if (!is_tree (problem, sizeof problem)
+      || !is_copy (PLANTED, verdict->planted, problem, sizeof problem)
+      || !is_copy (PICKED, verdict->picked, problem, sizeof problem))
+    find_wrong (verdict, "%s", problem);
+}
+
+static struct verdict *looked_at;
+
+/* What has a temporary name, or is a dispatcher that was sent.  */
+static int
+look_for_temporary (const char *path, const struct stat *info, int type, struct FTW *place)
+{
+  (void) info;
+  (void) type;
+  if (strncmp (path + place->base, ".longreach", 10) == 0
+      || strncmp (path, "./" STAGED "/", strlen ("./" STAGED "/")) == 0)
+    find_wrong (looked_at, "%s was left", path);
+  return 0;
+}
+
+static void
 look_for_temporaries (struct verdict *verdict)
 {
+  looked_at = verdict;
+  if (nftw (".", look_for_temporary, 8, FTW_PHYS) != 0)
+    abort ();
+}
+
+static void
+look_for_strangers (struct verdict *verdict)
+{
+  static const char *const known[] = { ".",    "..",   SOURCE, UPLOADED, SENT,    FETCHED,
+                                       LISTED, COUNTS, STAGED, TREE,     PLANTED, PICKED };
   DIR *directory = opendir (".");
   const struct dirent *entry;
   if (directory == NULL)
     abort ();
   while ((entry = readdir (directory)) != NULL)
-    if (strncmp (entry->d_name, ".longreach", 10) == 0)
-      {
-        find_wrong (verdict, "%s was left", entry->d_name);
-        unlink (entry->d_name);
-      }
+    {
+      size_t i = 0;
+      while (i < sizeof known / sizeof known[0] && strcmp (known[i], entry->d_name) != 0)
+        i++;
+      if (i == sizeof known / sizeof known[0])
+        find_wrong (verdict, "%s was made", entry->d_name);
+    }
   closedir (directory);
 }
 
@@ -483,6 +623,8 @@ look_around (const struct conversation *conversation, struct verdict *verdict)
   look_for_temporaries (verdict);
   if (conversation->may_differ)
     return;
+  look_for_strangers (verdict);
+  look_at_trees (verdict);
   look_at_target (verdict, UPLOADED, news, sizeof news, verdict->uploaded);
   look_at_target (verdict, SENT, content, sizeof content, verdict->sent);
   if (!has_content (SOURCE, content, sizeof content))
@@ -497,18 +639,16 @@ void
 converse (lr_registry *registry, const struct conversation *conversation, struct verdict *verdict)
 {
   struct talk talk = { .conversation = conversation, .verdict = verdict };
-  char dispatcher[4096];
-  snprintf (dispatcher, sizeof dispatcher, "dispatcher=%s", conversation->dispatcher);
-  const char *const options[] = { dispatcher, NULL };
   *verdict = (struct verdict){ .ending = ENDED_RIGHT };
   if (lr_loop_new (&talk.loop, &talk.error) != 0)
     {
       take_error (&talk, "making a loop");
       return;
     }
-  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:", .options = options, .loop = talk.loop,
-                                           .keep_alive_ms = conversation->keep_alive_ms,
-                                           .timeout_ms = conversation->open_ms);
+  struct lr_open_args args =
+      LR_OPEN_ARGS (.url = conversation->url, .options = conversation->options, .loop = talk.loop,
+                    .keep_alive_ms = conversation->keep_alive_ms,
+                    .timeout_ms = conversation->open_ms);
   if (lr_open (registry, &args, &talk.connection, &talk.error) == 0)
     take_steps (&talk);
   else

@@ -8,11 +8,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* What was in files, with its NUL.  */
+#define OLD "what it was before, and is after all that failed"
+
+/* Where a dispatcher that is sent is to be stored.  */
+#define STAGED "staged"
 
 struct conversation
 {
-  const char *dispatcher; /* the words that start it */
-  uint64_t open_ms;       /* for opening */
+  const char *url;
+  const char *const *options; /* of its last hop, ended by NULL */
+  uint64_t open_ms;           /* for opening */
   uint64_t keep_alive_ms;
   uint64_t timeout_ms; /* of each operation; 0: none */
   bool no_digest;      /* none is asked for */
@@ -32,7 +40,18 @@ struct verdict
   struct lr_error error;        /* the first one, if it ended clear */
   char problem[512];            /* what is wrong, if it ended wrong */
   bool uploaded, sent, fetched; /* what has succeeded */
+  bool planted, picked;
 };
+
+/* It has ended wrong, for this reason or one before it.  */
+void find_wrong (struct verdict *verdict, const char *format, ...)
+    __attribute__ ((__format__ (__printf__, 2, 3)));
+
+/* Make the file NAME.  */
+void write_file (const char *name, const char *data, size_t size, mode_t mode);
+
+/* Whether that is what it contains.  */
+bool has_content (const char *name, const char *data, size_t size);
 
 /* Make the files that it is about, in the working directory, which has to be this test's own.  */
 void make_place (void);

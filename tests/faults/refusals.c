@@ -1,5 +1,6 @@
 /* refusals STEP FIRST WORKERS: the system refuses the N-th call of a kind, at either end of a
-   conversation, for each STEP-th N from FIRST on, until the conversation has less calls.  Runs with
+   conversation, for each STEP-th N from FIRST on, until the conversation has less calls.  The
+   client also sends a dispatcher, or reaches one behind another one.  Runs with
    tests/faults/refuse.c loaded, and finds the directory to work in as LR_FAULTS_PLACE, that library
    as LR_FAULTS_REFUSE, and the dispatcher where LONGREACH_DISPATCHER_DIR says.  */
 
@@ -10,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +20,18 @@
 enum end
 {
   CLIENT,
+  SENDER,
+  CHAINER,
   DISPATCHER,
   ENDS,
 };
 
-static const char *const ends[ENDS] = { "client", "dispatcher" };
+static const char *const ends[ENDS] = {
+  [CLIENT] = "client",
+  [SENDER] = "client that sends a dispatcher",
+  [CHAINER] = "client of a chain",
+  [DISPATCHER] = "dispatcher",
+};
 
 /* What is refused.  What is MENDED is no failure: all answers must be right.  */
 static const struct kind
@@ -69,6 +76,7 @@ enum
 {
   KINDS = sizeof kinds / sizeof kinds[0],
   PATIENCE = 5000, /* milliseconds that an end may be silent */
+  OPTION_SIZE = 2048,
 };
 
 static uint64_t step, first;
@@ -97,43 +105,45 @@ make_orders (void)
     abort ();
 }
 
+static const char *
+describe_target (enum end end, char option[OPTION_SIZE])
+{
+  char place[OPTION_SIZE / 2];
+  const char *directory = getenv ("LONGREACH_DISPATCHER_DIR");
+  if (getcwd (place, sizeof place) == NULL)
+    abort ();
+  if (end == DISPATCHER)
+    snprintf (option, OPTION_SIZE,
+              "dispatcher=env LD_PRELOAD=%s LR_REFUSAL=%s %s/longreach-dispatcher",
+              getenv ("LR_FAULTS_REFUSE"), orders_file, directory);
+  else if (end == SENDER)
+    snprintf (option, OPTION_SIZE, "directory=%s/" STAGED, place);
+  else
+    snprintf (option, OPTION_SIZE, "dispatcher=%s/longreach-dispatcher", directory);
+  return end == SENDER ? "exec:env" : end == CHAINER ? "local:,local:" : "local:";
+}
+
 static void
 talk (const struct fault *fault, struct verdict *verdict)
 {
-  char words[2048];
-  const char *directory = getenv ("LONGREACH_DISPATCHER_DIR");
-  struct conversation conversation = { .dispatcher = words,
+  char option[OPTION_SIZE];
+  const char *const options[] = { option, NULL };
+  struct conversation conversation = { .url = describe_target (fault->end, option),
+                                       .options = options,
                                        .open_ms = PATIENCE,
                                        .keep_alive_ms = PATIENCE };
   /* OpenSSL crashes when it begins without memory.  */
   conversation.no_digest = fault->end == DISPATCHER && fault->kind->calls == REFUSED_MEMORY;
-  if (fault->end == CLIENT)
-    snprintf (words, sizeof words, "%s/longreach-dispatcher", directory);
-  else
-    snprintf (words, sizeof words, "env LD_PRELOAD=%s LR_REFUSAL=%s %s/longreach-dispatcher",
-              getenv ("LR_FAULTS_REFUSE"), orders_file, directory);
   make_place ();
   *orders = (struct refusal){ .calls = fault->kind->calls,
                               .errnum = fault->kind->errnum,
                               .lasts = fault->kind->lasts,
                               .at = fault->at,
                               .active = 1 };
-  refusal = fault->end == CLIENT ? orders : NULL;
+  refusal = fault->end == DISPATCHER ? NULL : orders;
   converse (NULL, &conversation, verdict);
   refusal = NULL;
   look_around (&conversation, verdict);
-}
-
-__attribute__ ((__format__ (printf, 2, 3))) static void
-find_wrong (struct verdict *verdict, const char *format, ...)
-{
-  va_list arguments;
-  if (verdict->ending == ENDED_WRONG)
-    return;
-  verdict->ending = ENDED_WRONG;
-  va_start (arguments, format);
-  vsnprintf (verdict->problem, sizeof verdict->problem, format, arguments);
-  va_end (arguments);
 }
 
 /* What a client holds when nothing is under way.  */
@@ -161,15 +171,15 @@ look_closer (const struct fault *fault, struct verdict *verdict)
   memory = held_now;
 }
 
-/* The first conversation of a process loads what stays.  */
+/* The first conversations of a process load what stays.  */
 static void
 warm_up (void)
 {
-  struct fault none = { .end = CLIENT, .kind = &kinds[0] };
-  struct verdict verdict;
+  struct verdict verdict = { .ending = ENDED_RIGHT };
   begin_case ("a conversation in which nothing is refused");
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2 * DISPATCHER && verdict.ending == ENDED_RIGHT; i++)
     {
+      struct fault none = { .end = (enum end) (i % DISPATCHER), .kind = &kinds[0] };
       talk (&none, &verdict);
       descriptors = count_descriptors ();
       memory = refusal_memory ();

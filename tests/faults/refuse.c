@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <nss.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -32,9 +33,23 @@ void *__libc_calloc (size_t count, size_t size);
 void *__libc_realloc (void *old, size_t size);
 void __libc_free (void *piece);
 
+/* The C library's part of names crashes when it begins without memory, and asks further sources,
+   which keep memory, when it has none to read the files: that is not ours.  */
+static void
+settle_names (void)
+{
+  __nss_configure_lookup ("passwd", "files");
+  __nss_configure_lookup ("group", "files");
+  getpwuid (0);
+  getgrgid (0);
+  getpwnam ("root");
+  getgrnam ("root");
+}
+
 __attribute__ ((__constructor__)) static void
 take_orders (void)
 {
+  settle_names ();
   const char *name = getenv ("LR_REFUSAL");
   int file = name == NULL ? -1 : open (name, O_RDWR | O_CLOEXEC);
   unsetenv ("LD_PRELOAD");
@@ -45,11 +60,6 @@ take_orders (void)
   close (file);
   if (orders == MAP_FAILED)
     abort ();
-  /* The C library's part of names crashes when it begins without memory: that is not ours.  */
-  getpwuid (0);
-  getgrgid (0);
-  getpwnam ("root");
-  getgrnam ("root");
   refusal = orders;
 }
 
@@ -206,9 +216,21 @@ PASS_ON (REFUSED_NAME, int, -1, linkat,
          (int from_directory, const char *from, int to_directory, const char *to, int flags),
          (from_directory, from, to_directory, to, flags))
 PASS_ON (REFUSED_NAME, int, -1, mkdir, (const char *path, mode_t mode), (path, mode))
+PASS_ON (REFUSED_NAME, int, -1, mkdirat, (int directory, const char *path, mode_t mode),
+         (directory, path, mode))
+PASS_ON (REFUSED_NAME, int, -1, symlinkat, (const char *target, int directory, const char *path),
+         (target, directory, path))
 PASS_ON (REFUSED_ATTRIBUTES, int, -1, fchmod, (int file, mode_t mode), (file, mode))
 PASS_ON (REFUSED_ATTRIBUTES, int, -1, fchown, (int file, uid_t user, gid_t group),
          (file, user, group))
+PASS_ON (REFUSED_ATTRIBUTES, int, -1, fchownat,
+         (int directory, const char *path, uid_t user, gid_t group, int flags),
+         (directory, path, user, group, flags))
+PASS_ON (REFUSED_ATTRIBUTES, int, -1, futimens, (int file, const struct timespec times[2]),
+         (file, times))
+PASS_ON (REFUSED_ATTRIBUTES, int, -1, utimensat,
+         (int directory, const char *path, const struct timespec times[2], int flags),
+         (directory, path, times, flags))
 
 /* One that shares the memory of its parent could not be passed on: it would return twice.  */
 pid_t (vfork) (void)

@@ -11,7 +11,7 @@
 /* Calls that are counted together.  */
 enum refused
 {
-  REFUSED_MEMORY,     /* malloc, calloc, realloc */
+  REFUSED_MEMORY,     /* malloc, calloc, realloc, mmap */
   REFUSED_OPEN,       /* open, openat, opendir, mkostemp */
   REFUSED_DESCRIPTOR, /* pipe2, epoll_create1, eventfd, timerfd_create, fcntl (F_DUPFD_CLOEXEC) */
   REFUSED_FORK,       /* fork, vfork, posix_spawnp */
@@ -26,8 +26,8 @@ enum refused
   REFUSED_WRITE_FILE,
   REFUSED_ROOM,       /* fallocate, ftruncate */
   REFUSED_SYNC,       /* fsync, fdatasync */
-  REFUSED_NAME,       /* rename, renameat, link, linkat, mkdir */
-  REFUSED_ATTRIBUTES, /* fchmod, fchown */
+  REFUSED_NAME,       /* rename, renameat, link, linkat, symlinkat, mkdir, mkdirat */
+  REFUSED_ATTRIBUTES, /* fchmod, fchown, fchownat, futimens, utimensat */
 };
 
 struct refusal
