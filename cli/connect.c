@@ -21,6 +21,7 @@ static struct
   bool verbose;
   uint64_t connect_timeout; /* milliseconds; 0: never */
   uint64_t keep_alive;
+  uint64_t lease;
 } given = { .connect_timeout = NOT_GIVEN, .keep_alive = NOT_GIVEN };
 
 const struct cli_option registry_options[] = {
@@ -49,6 +50,11 @@ const struct cli_option url_options[] = {
     .help = "Ask for a sign of life after so long a silence, and give up after as long again; 30 "
             "by default, 0 for never",
     .duration = &given.keep_alive },
+  { .name = "lease",
+    .argument = "SECONDS",
+    .help = "Have the far side end what it does for us when it has heard nothing from here for so "
+            "long; never by default",
+    .duration = &given.lease },
   { 0 },
 };
 
@@ -162,11 +168,19 @@ connect_given_up (void)
   return prompt_given_up () != 0 ? prompt_given_up () : interruption_signal ();
 }
 
+/* MILLISECONDS as the library takes a lease: whole seconds, and no fewer.  */
+static uint32_t
+seconds_of (uint64_t milliseconds)
+{
+  uint64_t seconds = milliseconds / 1000 + (milliseconds % 1000 != 0);
+  return seconds > UINT32_MAX ? UINT32_MAX : (uint32_t) seconds;
+}
+
 struct lr_open_args
 connect_args (const char *url, lr_loop *loop)
 {
   return (struct lr_open_args) LR_OPEN_ARGS (.url = url, .options = given.connector_options.items,
-                                             .loop = loop,
+                                             .lease = seconds_of (given.lease), .loop = loop,
                                              .timeout_ms = time_to_wait (given.connect_timeout),
                                              .keep_alive_ms = time_to_wait (given.keep_alive),
                                              .prompt = prompt_callback ());

@@ -8,7 +8,7 @@
 #include <longreach/longreach.h>
 
 extern const struct cli_option registry_options[]; /* --plugin-dir, --verbose */
-extern const struct cli_option url_options[];      /* -o, --connect-timeout, --keep-alive */
+extern const struct cli_option url_options[]; /* -o, --connect-timeout, --keep-alive, --lease */
 
 /* How URL is opened, for who does it without connect_open; LOOP may be NULL.  */
 struct lr_open_args connect_args (const char *url, lr_loop *loop);
