@@ -684,7 +684,7 @@ keep_alive_of (const struct lr_open_args *args)
   uint64_t keep_alive = args->keep_alive_ms == 0 ? DEFAULT_KEEP_ALIVE : args->keep_alive_ms;
   if (keep_alive > INT64_MAX / 4)
     keep_alive = LR_NEVER;
-  /* A lease is kept by being heard of.  */
+  /* By then the far side has given up.  */
   if (args->lease > 0 && keep_alive > args->lease * UINT64_C (1000) / 3)
     keep_alive = args->lease * UINT64_C (1000) / 3;
   return keep_alive;

@@ -24,6 +24,7 @@ enum
   SILENCE = 100,         /* milliseconds: what looks like a question may be half a line */
   CLEAN_WAIT = 10000,    /* milliseconds: to remove a file */
   LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
+  LEASE_PARTS = 3,       /* of a lease: after each something is said */
 };
 
 static int start_attempt (struct link *link, struct lr_error *error);
@@ -189,6 +190,7 @@ fail (struct link *link)
   stop_asking (link);
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
+  loop_clear_timer (&link->lease);
   link->settings.hooks->broken (link->settings.context, link);
   link_fail_requests (link, &link->reason);
 }
@@ -215,6 +217,7 @@ link_break (struct link *link, const char *problem)
   link->problem = problem == NULL ? NULL : strdup (problem);
   stop_asking (link); /* PROBLEM may be among what that frees */
   loop_clear_timer (&link->alive);
+  loop_clear_timer (&link->lease);
   if (problem == NULL)
     {
       loop_set_timer (link->settings.loop, &link->patience, loop_later (END_WAIT), reason_is_known,
@@ -336,7 +339,7 @@ sent (struct link *link, size_t size)
     session_sent (link->session, size, now - link->sent_at);
   else
     plain_client_sent (&link->client, size);
-  link->sent_at = now;
+  link->sent_at = link->spoke_at = now;
 }
 
 static void
@@ -530,6 +533,13 @@ static const struct transport_hooks transport_hooks = {
 
 /* ---- signs of life ---- */
 
+/* Milliseconds: how long a link with a lease may be silent at most.  */
+static int64_t
+lease_part (const struct link *link)
+{
+  return (int64_t) link->settings.lease * 1000 / LEASE_PARTS;
+}
+
 static void
 look_for_life (void *context)
 {
@@ -558,10 +568,32 @@ look_for_life (void *context)
     loop_set_timer (link->settings.loop, &link->alive, due, look_for_life, link);
 }
 
+/* Who has a lease must be heard of, also while there is only something to hear.  */
+static void
+keep_lease (void *context)
+{
+  struct link *link = context;
+  int64_t interval = lease_part (link), due = link->spoke_at + interval;
+  /* What is not sent yet is not said again.  */
+  if (loop_now () >= due && link->spoke_at != link->kept_at)
+    {
+      link->kept_at = link->spoke_at;
+      session_check_alive (link->session);
+      flush (link);
+    }
+  if (due <= loop_now ())
+    due = loop_later ((uint64_t) interval);
+  if (link->phase <= LINK_OPEN)
+    loop_set_timer (link->settings.loop, &link->lease, due, keep_lease, link);
+}
+
 static void
 watch_life (struct link *link)
 {
   note_life (link);
+  if (link->session != NULL && link->settings.lease > 0)
+    loop_set_timer (link->settings.loop, &link->lease, loop_later ((uint64_t) lease_part (link)),
+                    keep_lease, link);
   if (link->session != NULL && link->settings.keep_alive != LR_NEVER)
     loop_set_timer (link->settings.loop, &link->alive, loop_later (link->settings.keep_alive),
                     look_for_life, link);
@@ -899,6 +931,7 @@ link_close (struct link *link)
   link->phase = LINK_ENDING;
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
+  loop_clear_timer (&link->lease);
   transport_end (&link->transport, answered ? END_GRACE : pushed ? CLEAN_WAIT : 0, TERMINATE_WAIT);
   if (broken)
     transport_hurry (&link->transport, link->reached ? END_GRACE : TERMINATE_WAIT);
@@ -912,6 +945,7 @@ link_free (struct link *link)
   stop_asking (link);
   loop_clear_timer (&link->patience);
   loop_clear_timer (&link->alive);
+  loop_clear_timer (&link->lease);
   loop_remove_task (link->settings.loop, &link->flush);
   if (link->transport.hooks != NULL)
     transport_free (&link->transport);

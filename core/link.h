@@ -100,6 +100,9 @@ struct link
   struct loop_timer alive;
   int64_t last_life;
 
+  struct loop_timer lease;   /* until something has to be said, or it runs out */
+  int64_t spoke_at, kept_at; /* when bytes were sent last; that, when something was said for it */
+
   int64_t opened_at, settled_at; /* milliseconds; 0: it was not begun; it is still opening */
   struct bootstrap_facts facts;  /* of the bootstrap that is over */
 

@@ -1640,6 +1640,22 @@ Test (life, ends_with_the_lease, .init = begin_work, .fini = end_work)
   close (ends[1]);
 }
 
+/* Who only listens is well.  */
+Test (life, a_lease_is_kept_while_there_is_only_something_to_hear)
+{
+  lr_connection *connection;
+  struct lr_run_result *result;
+  struct lr_error error;
+  struct lr_open_args args = LR_OPEN_ARGS (.url = "local:", .lease = 1);
+  struct lr_run_args run =
+      RUN (.command = WORDS (
+               "sh", "-c", "i=0; while [ $i -lt 20 ]; do echo $i; i=$((i + 1)); sleep 0.1; done"));
+  cr_assert_eq (lr_open (NULL, &args, &connection, &error), 0, "%s", error.message);
+  cr_expect_eq (lr_run (connection, &run, &result, &error), 0, "%s", error.message);
+  lr_free (result);
+  lr_close (connection);
+}
+
 /* ---- a connector's own operations ---- */
 
 static struct
