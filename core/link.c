@@ -24,6 +24,7 @@ enum
   SILENCE = 100,         /* milliseconds: what looks like a question may be half a line */
   CLEAN_WAIT = 10000,    /* milliseconds: to remove a file */
   LAST_WORDS = 2000,     /* milliseconds that a far side has which takes nothing any more */
+  AFTER_OUTER = 50,      /* milliseconds: the link before comes first */
   LEASE_PARTS = 3,       /* of a lease: after each something is said */
 };
 
@@ -540,14 +541,30 @@ lease_part (const struct link *link)
   return (int64_t) link->settings.lease * 1000 / LEASE_PARTS;
 }
 
+/* The first link before LINK that was asked and has said nothing since; NULL: there is none.  */
+static const struct link *
+silent_before (const struct link *link)
+{
+  const struct link *silent = NULL;
+  for (const struct link *outer = link->settings.outer; outer != NULL;
+       outer = outer->settings.outer)
+    if (outer->asked)
+      silent = outer;
+  return silent;
+}
+
 static void
 look_for_life (void *context)
 {
   struct link *link = context;
   uint64_t keep_alive = link->settings.keep_alive;
   int64_t due = link->last_life + (int64_t) keep_alive;
+  const struct link *silent = silent_before (link);
   char problem[128];
-  if (loop_now () >= due && link->asked)
+  if (loop_now () >= due && link->asked && silent != NULL)
+    /* What can't be heard through it is not to blame: first it has to be known of that one.  */
+    due = silent->last_life + (int64_t) keep_alive + AFTER_OUTER;
+  else if (loop_now () >= due && link->asked)
     {
       snprintf (problem, sizeof problem,
                 "there was no sign of life from the dispatcher for %llu milliseconds",
@@ -556,7 +573,7 @@ look_for_life (void *context)
       link_break (link, problem);
       return;
     }
-  if (loop_now () >= due)
+  else if (loop_now () >= due)
     {
       session_check_alive (link->session);
       flush (link);
