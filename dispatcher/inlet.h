@@ -1,9 +1,10 @@
 /* A channel's stream to the server, as far as credit goes: how much the client may still send, and
    when it is told that it may send more.
 
-   Credit comes back as what was sent is used up, in eighths of a window.  The window doubles
-   when a whole one has been used up and whoever takes it keeps up, so that also a long way is kept
-   full.  */
+   Credit comes back as what was sent is used up: in eighths of a window, or smaller parts where the
+   way is slow, which show the client that it works.  The window doubles when a whole one has been
+   used up in short time and whoever takes it keeps up, so that also a long way is kept full; on a
+   slow one more would only wait.  */
 
 #ifndef DISPATCHER_INLET_H
 #define DISPATCHER_INLET_H
@@ -27,7 +28,9 @@ struct inlet
   uint32_t left;   /* bytes that the client may still send */
   uint32_t window; /* bytes that it may have under way at most */
   uint32_t used;   /* bytes used up and not credited yet */
-  uint32_t passed; /* bytes used up since the window grew */
+  uint32_t passed; /* bytes used up since BEGAN */
+  int64_t began;   /* milliseconds */
+  int64_t given;   /* when there was credit last */
 };
 
 void inlet_open (struct inlet *inlet, enum inlet_growth growth);
