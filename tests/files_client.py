@@ -17,45 +17,18 @@ import sys
 import threading
 import time
 
-from checks import Room, check, for_each, make_all, wait_until
-from machine import (ROOT, environment, group_name, mounting, only_ordinary_user, only_root,
+from checks import check, for_each, make_all, wait_until
+from machine import (ROOT, group_name, mounting, only_ordinary_user, only_root,
                      other_group, other_user, unused_id, user_name)
 from packets import decode_fields
-from session import ANSWERS, Session
+from session import ANSWERS, SessionRoom
 
 MANY_FILES = int(os.environ.get("LR_MANY_FILES", 20000))
 NAMES = [b"plain", b"with space", b"new\nline", b"\xff\xfe", b"-rf", b"*", b".hidden", b"a" * 255,
          b"\\", b"caf\xc3\xa9"]
 
 
-class Bench(Room):
-    def __init__(self, command):
-        self.command = command
-        self.shared = None
-
-    def start(self):
-        return Session(self.command, environment(TMPDIR=self.directory))
-
-    @property
-    def session(self):
-        if self.shared is None:
-            self.shared = self.start()
-        return self.shared
-
-    def discard(self):
-        if self.shared is not None:
-            self.shared.__exit__()
-            self.shared = None
-
-    def ask(self, name, expected="Ok", /, **fields):
-        return self.session.ask(name, expected, **fields)
-
-    def fails(self, number, name, /, **fields):
-        self.session.request(name, **fields).expect_errno(number)
-
-    def refused(self, field, name, /, **fields):
-        self.session.request(name, **fields).expect_invalid(field)
-
+class Bench(SessionRoom):
     def make(self, path, **fields):
         return self.ask("MakeDirectory", path=path, **{"parents": False, **fields})
 

@@ -14,7 +14,8 @@ import subprocess
 import time
 
 import packets
-from checks import expect_answer, shorten
+from checks import Room, expect_answer, shorten
+from machine import environment
 from packets import Answer, decode_field, decode_fields, encode_bytes, encode_packet, u32
 
 PATIENCE = 60
@@ -83,7 +84,7 @@ def frame(channel, packet):
     return u32(4 + len(packet)) + u32(channel) + packet
 
 
-def encode(name, **fields):
+def encode(name, /, **fields):
     return encode_packet(*REQUESTS[name], fields)
 
 
@@ -421,3 +422,38 @@ class Session:
         self.end_input()
         status = self.wait(seconds)
         assert status == (0, b""), f"the dispatcher ended with {status}"
+
+
+# What checks work with
+
+
+class SessionRoom(Room):
+    """A directory, and a session that checks share until one fails: nobody knows what is still to
+    come then."""
+
+    def __init__(self, command):
+        self.command = command
+        self.shared = None
+
+    def start(self):
+        return Session(self.command, environment(TMPDIR=self.directory))
+
+    @property
+    def session(self):
+        if self.shared is None or self.shared.process.poll() is not None:
+            self.shared = self.start()
+        return self.shared
+
+    def discard(self):
+        if self.shared is not None:
+            self.shared.__exit__()
+            self.shared = None
+
+    def ask(self, name, expected="Ok", /, **fields):
+        return self.session.ask(name, expected, **fields)
+
+    def fails(self, number, name, /, **fields):
+        self.session.request(name, **fields).expect_errno(number)
+
+    def refused(self, field, name, /, **fields):
+        self.session.request(name, **fields).expect_invalid(field)

@@ -22,12 +22,12 @@ import subprocess
 import sys
 import time
 
-from checks import Room, Skip, check, for_each, make_all, shorten, wait_until
+from checks import Skip, check, for_each, make_all, shorten, wait_until
 from machine import (ROOT, environment, group_name, mounting, only_ordinary_user, only_root,
                      other_group, other_user, process_is_gone, read, unused_id, user_name)
 from packets import u32, u64
 from session import (ANSWERS, DATA_LIMIT, FOREVER, PACKET_LIMIT, PATIENCE, REQUESTS, WINDOW,
-                     WINDOW_LIMIT, Session, data, encode, frame)
+                     WINDOW_LIMIT, Session, SessionRoom, data, encode, frame)
 
 BULK_BYTES = int(os.environ.get("LR_BULK_BYTES", 64 << 20))
 MIB = 1 << 20
@@ -39,28 +39,15 @@ ENVIRONMENT = environment(LR_TEST_BYTES=MAGIC_VALUE, LR_TEST_EMPTY=b"", LR_TEST=
                           LR_TEST_GO=b"away", **{FILLER_NAME: FILLER_VALUE})
 
 
-class Bench(Room):
+class Bench(SessionRoom):
     """What a check works with: a session in good health, and a directory of its own."""
 
     def __init__(self, command):
-        self.command = command
-        self.shared = None
+        super().__init__(command)
         self.doomed = {}  # by the name of what is fatal for them
         self.idle = self.start()
         self.idle_since = time.monotonic()
         self.idle.turn(0)
-
-    @property
-    def session(self):
-        if self.shared is None or self.shared.process.poll() is not None:
-            self.shared = self.start()
-        return self.shared
-
-    def discard(self):
-        """After a failed check nobody knows what is still to come."""
-        if self.shared is not None:
-            self.shared.__exit__()
-            self.shared = None
 
     def close(self):
         self.discard()
