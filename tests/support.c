@@ -34,10 +34,18 @@ forget_configuration (void)
 }
 
 static char directory[64];
+static bool has_begun;
+
+bool
+runs_a_test (void)
+{
+  return has_begun;
+}
 
 const char *
 make_directory (void)
 {
+  has_begun = true;
   strcpy (directory, "/tmp/longreach-test-XXXXXX");
   cr_assert_not_null (mkdtemp (directory));
   cr_assert_eq (chmod (directory, 0755), 0);
@@ -577,18 +585,9 @@ in_work (const char *name)
   return buffer;
 }
 
-static bool has_begun;
-
-bool
-runs_a_test (void)
-{
-  return has_begun;
-}
-
 void
 begin_work (void)
 {
-  has_begun = true;
   /* No directory that is closed to the ordinary user.  */
   setenv ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
   make_directory ();

@@ -16,6 +16,9 @@
 const char *make_directory (void);
 void remove_directory (void);
 
+/* Whether make_directory was called in this process: it runs a test, and not the tests.  */
+bool runs_a_test (void);
+
 /* "DIRECTORY/NAME" in the directory of this test; one of a few rotating buffers.  */
 const char *path_in (const char *name);
 
@@ -135,9 +138,6 @@ void undo_mounts (void);
 
 typedef void connected_body (lr_connection *connection);
 void begin_work (void);
-
-/* Whether begin_work was called in this process: it runs a test, and not the tests.  */
-bool runs_a_test (void);
 void end_work (void);
 void with_connection (lr_connection *connection, connected_body *body);
 void with_own_dispatcher (connected_body *body);

@@ -18,12 +18,9 @@
 #define COUNT(array) (sizeof (array) / sizeof (array)[0])
 #define REFUSED "web: the dispatcher sends a tree that is not acceptable: "
 
-static bool is_test; /* this process runs a test, and not the tests */
-
 static void
 set_up (void)
 {
-  is_test = true;
   make_directory ();
   mkdir (path_in ("outside"), 0755);
   write_file (path_in ("outside/kept"), "kept", 4, 0644);
@@ -33,16 +30,6 @@ static void
 tear_down (void)
 {
   remove_directory ();
-}
-
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !is_test;
 }
 
 TestSuite (hostile_trees, .init = set_up, .fini = tear_down, .timeout = 60);

@@ -26,13 +26,11 @@ enum
   INPUT = 1 << 20, /* bytes that calls send */
 };
 
-static bool is_test; /* this process runs a test, and not the tests */
-static char *input;  /* owned; INPUT bytes */
+static char *input; /* owned; INPUT bytes */
 
 static void
 set_up (void)
 {
-  is_test = true;
   make_directory ();
   input = make_noise (INPUT, 1);
   write_file (path_in ("input"), input, INPUT, 0600);
@@ -43,16 +41,6 @@ tear_down (void)
 {
   free (input);
   remove_directory ();
-}
-
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !is_test;
 }
 
 TestSuite (hostile, .init = set_up, .fini = tear_down, .timeout = 60);

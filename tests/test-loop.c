@@ -37,16 +37,6 @@
 #define PUT(...) ((struct lr_put_args) LR_PUT_ARGS (__VA_ARGS__))
 #define GET(...) ((struct lr_get_args) LR_GET_ARGS (__VA_ARGS__))
 
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !runs_a_test ();
-}
-
 TestSuite (submitted, .timeout = 120);
 TestSuite (callbacks, .timeout = 120);
 TestSuite (cancel, .timeout = 120);

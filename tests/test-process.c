@@ -29,16 +29,6 @@ enum
   DISPATCHER_GROWTH = 2048,
 };
 
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !runs_a_test ();
-}
-
 TestSuite (waiting, .timeout = 120);
 TestSuite (starting, .timeout = 120);
 TestSuite (terminal, .timeout = 120);

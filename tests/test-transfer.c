@@ -35,16 +35,6 @@ enum
   DISPATCHER_GROWTH = 2048,
 };
 
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !runs_a_test ();
-}
-
 TestSuite (put, .timeout = 120);
 TestSuite (get, .timeout = 120);
 TestSuite (progress, .timeout = 120);

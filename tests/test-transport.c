@@ -20,23 +20,10 @@
 
 #define COUNT(array) (sizeof (array) / sizeof (array)[0])
 
-static bool is_test; /* this process runs a test, and not the tests */
-
 static void
 set_up (void)
 {
-  is_test = true;
   make_directory ();
-}
-
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !is_test;
 }
 
 TestSuite (transport, .init = set_up, .fini = remove_directory, .timeout = 60);

@@ -16,12 +16,9 @@ enum
   PIPES = 5, /* which are problems */
 };
 
-static bool is_test; /* this process runs a test, and not the tests */
-
 static void
 set_up (void)
 {
-  is_test = true;
   make_directory ();
   mkdir (path_in ("tree"), 0755);
   for (int i = 0; i < FILES + PIPES; i++)
@@ -39,16 +36,6 @@ static void
 tear_down (void)
 {
   remove_directory ();
-}
-
-/* Asked by the leak sanitizer.  Criterion itself leaks a little where tests run side by side and
-   one ends late.  */
-int __lsan_is_turned_off (void);
-
-int
-__lsan_is_turned_off (void)
-{
-  return !is_test;
 }
 
 TestSuite (tree_calls, .init = set_up, .fini = tear_down, .timeout = 60);
