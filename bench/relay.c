@@ -1,9 +1,11 @@
-/* relay MILLISECONDS PORT: standard input goes to a port of 127.0.0.1, and what comes from there to
-   standard output, each byte that much later.
+/* relay MILLISECONDS RATE ADDRESS PORT: standard input goes to a port of an IPv4 address, and what
+   comes from there to standard output, each byte that much later.  After SIGUSR1 no more than RATE
+   bytes a second go in each direction, and after the next one as many as come.
 
-   It stands in for a long line, as ssh's ProxyCommand.  A direction keeps what is under way in a
-   ring, and when each piece of it is due in another; it stops reading while either is full.  So the
-   line carries ROOM bytes in each direction during its delay: 1.3 GB/s at 50 ms.  */
+   It stands in for a long or slow line, as ssh's ProxyCommand.  A direction keeps what is under way
+   in a ring, and when each piece of it is due in another; it stops reading while either is full.
+   So the line carries ROOM bytes in each direction during its delay: 1.3 GB/s at 50 ms.  What has
+   to wait for its turn on a slow one is no more than QUEUE lets through.  */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +31,9 @@ enum
   PIPE_SIZE = 1 << 20,
 };
 
+#define SECOND INT64_C (1000000000)
+#define QUEUE (SECOND / 10)
+
 struct piece
 {
   uint64_t end; /* of it, counted from the first byte of all */
@@ -41,11 +47,13 @@ struct direction
   struct piece *pieces;    /* owned: PIECES */
   uint64_t came, went;     /* bytes */
   uint64_t noted, settled; /* pieces */
+  int64_t busy;            /* until then what came before is put on a slow line */
   bool ended;              /* nothing more comes */
   bool over;               /* and all went, or nobody takes it */
 };
 
-static int64_t delay;
+static int64_t delay, rate;
+static volatile sig_atomic_t slow;
 
 __attribute__ ((__noreturn__)) static void
 die (const char *what)
@@ -59,7 +67,7 @@ now (void)
 {
   struct timespec time;
   clock_gettime (CLOCK_MONOTONIC, &time);
-  return (int64_t) time.tv_sec * 1000000000 + time.tv_nsec;
+  return (int64_t) time.tv_sec * SECOND + time.tv_nsec;
 }
 
 static void
@@ -73,10 +81,17 @@ begin (struct direction *direction, int from, int to)
 }
 
 static bool
-may_read (const struct direction *direction)
+has_room (const struct direction *direction)
 {
   return !direction->ended && !direction->over && direction->came - direction->went < ROOM
          && direction->noted - direction->settled < PIECES;
+}
+
+/* When as little waits that more may come; that may have been.  */
+static int64_t
+next_read (const struct direction *direction)
+{
+  return slow ? direction->busy - QUEUE : 0;
 }
 
 /* When what comes first is due; -1: nothing is under way.  */
@@ -94,6 +109,26 @@ smaller (uint64_t a, uint64_t b)
   return (size_t) (a < b ? a : b);
 }
 
+/* When SIZE bytes that come now have gone onto the line.  */
+static int64_t
+put_on_line (struct direction *direction, size_t size)
+{
+  int64_t time = now ();
+  if (!slow)
+    return time;
+  if (direction->busy < time)
+    direction->busy = time;
+  direction->busy += (int64_t) size * SECOND / rate;
+  return direction->busy;
+}
+
+static size_t
+piece_size (void)
+{
+  size_t size = (size_t) (rate * QUEUE / SECOND);
+  return !slow || size > PIECE ? PIECE : size + 1;
+}
+
 static void
 read_piece (struct direction *direction)
 {
@@ -102,7 +137,7 @@ read_piece (struct direction *direction)
     direction->came = direction->went = 0;
   size_t at = (size_t) (direction->came % ROOM);
   size_t room = smaller (ROOM - (direction->came - direction->went), ROOM - at);
-  ssize_t got = read (direction->from, direction->bytes + at, smaller (room, PIECE));
+  ssize_t got = read (direction->from, direction->bytes + at, smaller (room, piece_size ()));
   if (got < 0 && (errno == EINTR || errno == EAGAIN))
     return;
   if (got > 0)
@@ -110,7 +145,8 @@ read_piece (struct direction *direction)
   else
     direction->ended = true;
   direction->pieces[direction->noted++ % PIECES] =
-      (struct piece){ .end = direction->came, .due = now () + delay };
+      (struct piece){ .end = direction->came,
+                      .due = put_on_line (direction, got > 0 ? (size_t) got : 0) + delay };
 }
 
 /* The end goes the way that the bytes went.  */
@@ -153,6 +189,13 @@ write_due (struct direction *direction)
     end_direction (direction);
 }
 
+/* The shorter of LEAST, unless that is -1, and what is left from TIME to DUE, if anything is.  */
+static int64_t
+shorter (int64_t least, int64_t time, int64_t due)
+{
+  return due > time && (least < 0 || due - time < least) ? due - time : least;
+}
+
 /* Until something can be done in one of them.  */
 static void
 wait_for (struct direction *directions)
@@ -162,15 +205,16 @@ wait_for (struct direction *directions)
   for (int i = 0; i < 2; i++)
     {
       struct direction *direction = &directions[i];
-      int64_t due = next_due (direction);
-      polls[2 * i] =
-          (struct pollfd){ .fd = may_read (direction) ? direction->from : -1, .events = POLLIN };
+      int64_t due = next_due (direction), again = next_read (direction);
+      bool reads = has_room (direction) && again <= time;
+      polls[2 * i] = (struct pollfd){ .fd = reads ? direction->from : -1, .events = POLLIN };
       polls[2 * i + 1] =
           (struct pollfd){ .fd = due >= 0 && due <= time ? direction->to : -1, .events = POLLOUT };
-      if (due > time && (least < 0 || due - time < least))
-        least = due - time;
+      least = shorter (least, time, due);
+      if (has_room (direction))
+        least = shorter (least, time, again);
     }
-  struct timespec timeout = { least / 1000000000, least % 1000000000 };
+  struct timespec timeout = { least / SECOND, least % SECOND };
   if (ppoll (polls, 4, least < 0 ? NULL : &timeout, NULL) < 0 && errno != EINTR)
     die ("poll");
   for (int i = 0; i < 2; i++)
@@ -183,16 +227,27 @@ wait_for (struct direction *directions)
 }
 
 static int
-connect_to (uint16_t port)
+connect_to (const char *host, uint16_t port)
 {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (port) };
-  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  if (inet_pton (AF_INET, host, &address.sin_addr) != 1)
+    {
+      errno = EINVAL;
+      die (host);
+    }
   int fd = socket (AF_INET, SOCK_STREAM, 0), one = 1;
   if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0)
     die ("connecting");
   if (setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
     die ("TCP_NODELAY");
   return fd;
+}
+
+static void
+change_speed (int signal)
+{
+  (void) signal;
+  slow = !slow;
 }
 
 static void
@@ -207,13 +262,15 @@ int
 main (int argc, char **argv)
 {
   struct direction directions[2];
-  if (argc != 3)
+  if (argc != 5)
     {
-      fputs ("usage: relay MILLISECONDS PORT\n", stderr);
+      fputs ("usage: relay MILLISECONDS RATE ADDRESS PORT\n", stderr);
       return 2;
     }
-  delay = strtol (argv[1], NULL, 10) * 1000000;
-  int port = connect_to ((uint16_t) strtoul (argv[2], NULL, 10));
+  delay = strtol (argv[1], NULL, 10) * (SECOND / 1000);
+  rate = strtol (argv[2], NULL, 10);
+  signal (SIGUSR1, change_speed);
+  int port = connect_to (argv[3], (uint16_t) strtoul (argv[4], NULL, 10));
   do_not_wait (0);
   do_not_wait (1);
   do_not_wait (port);

@@ -92,7 +92,7 @@ write_client_config (const char *path, int port)
   run_script ("{ printf 'bench ' && cat '%s.pub'; } >'%s'", host_key, known_hosts);
   write_file (path,
               "Host " SERVER_DELAYED "\n"
-              "  ProxyCommand \"" BENCH_RELAY "\" %d %d\n"
+              "  ProxyCommand \"" BENCH_RELAY "\" %d 0 127.0.0.1 %d\n"
               "Host *\n"
               "  HostName 127.0.0.1\n"
               "  Port %d\n"

@@ -274,7 +274,7 @@ static void
 send_relayed (void)
 {
   pid_t taker = start_taking ();
-  run_script ("head -c %zu /dev/zero | '" BENCH_RELAY "' 0 %d", settings.bytes, port);
+  run_script ("head -c %zu /dev/zero | '" BENCH_RELAY "' 0 0 127.0.0.1 %d", settings.bytes, port);
   waitpid (taker, NULL, 0);
 }
 
