@@ -11,6 +11,7 @@ struct buffer
 {
   char *data; /* owned; what waits is from START up to END */
   size_t start, end, allocated;
+  bool secret; /* set by who adds: what is taken off leaves nothing behind */
 };
 
 /* How many bytes wait; the first of them.  */

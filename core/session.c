@@ -39,7 +39,6 @@ enum
   WINDOW_MAX = 4 << 20,  /* bytes that one stream's window grows to, and all of them together */
   CREDIT_PARTS = 8,      /* of a window: each is given back as soon as it is consumed */
   DATA_MIN = 4 << 10,    /* bytes of a Data on a slow link */
-  SECRET_MAX = 2 << 10,  /* bytes of a Data that may hold a secret, and so are wiped */
   TOO_SLOW = 50,         /* milliseconds that one Data may take */
   FAST = 10,
 };
@@ -65,7 +64,8 @@ struct session_channel
   uint64_t turn;                        /* its place among all that have waited */
   struct session_channel *next_sending; /* round the channels that have input */
   bool sending;
-  bool begun; /* Started or FileInfo has come, and so what follows may */
+  bool secret; /* its input */
+  bool begun;  /* Started or FileInfo has come, and so what follows may */
   struct stream streams[FRAME_STREAM_COUNT];
   uint32_t grown; /* bytes by which its windows have, that count in the session's */
 
@@ -98,6 +98,7 @@ struct session
   bool open;
   bool held; /* no request is sent yet */
   bool unremoved;
+  bool asking;                /* SpawnAsking is served */
   char version[VERSION_SIZE]; /* the dispatcher's */
   bool no_memory;
 
@@ -211,6 +212,12 @@ const char *
 session_version (const struct session *session)
 {
   return session->version;
+}
+
+bool
+session_serves_asking (const struct session *session)
+{
+  return session->asking;
 }
 
 bool
@@ -431,6 +438,8 @@ session_send (struct session_channel *channel, const struct packet *packet)
       buffer_size (channel->number != 0 ? &channel->session->control : &channel->request);
   if (waiting > CONTROL_MAX)
     return false;
+  if (packet->id == PACKET_KEYS)
+    channel->session->control.secret = channel->request.secret = true;
   send_packet (channel, packet);
   return true;
 }
@@ -498,6 +507,12 @@ session_open (struct session *session, const struct session_kind *kind, void *ow
   join_queue (channel);
   start_waiting (session);
   return channel;
+}
+
+void
+session_keep_secret (struct session_channel *channel)
+{
+  channel->secret = true;
 }
 
 static void
@@ -772,8 +787,8 @@ data_sent (struct session *session, size_t size)
   if (left > 0 && taken == left)
     {
       adapt_data_size (session);
-      /* What an application answers to a question passes here, on its way to a later hop.  */
-      if (outgoing->data == session->scratch && outgoing->size <= SECRET_MAX)
+      if (outgoing->data == session->scratch
+          && (outgoing->channel == NULL || outgoing->channel->secret))
         explicit_bzero (session->scratch, outgoing->size);
       *outgoing = (struct outgoing){ .channel = NULL };
     }
@@ -814,6 +829,8 @@ take_features (struct session *session, char *features)
       session->limit = parse_number (word + 9);
     else if (strcmp (word, "unremoved") == 0)
       session->unremoved = true;
+    else if (strcmp (word, "asking") == 0)
+      session->asking = true;
 }
 
 enum banner
@@ -953,7 +970,9 @@ take_window (struct session_channel *channel, const struct packet_window *window
 static bool
 is_receiving (const struct session_channel *channel, uint32_t index)
 {
-  return index != FRAME_STREAM_INPUT && index < FRAME_STREAM_COUNT && channel->kind->data != NULL
+  uint32_t last =
+      channel->request_id == PACKET_SPAWN_ASKING ? FRAME_STREAM_TERMINAL : FRAME_STREAM_ERROR;
+  return index != FRAME_STREAM_INPUT && index <= last && channel->kind->data != NULL
          && channel->begun && !channel->streams[index].ended;
 }
 

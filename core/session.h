@@ -71,6 +71,9 @@ struct session_channel *session_open (struct session *session, const struct sess
                                       void *owner, enum session_class class,
                                       const struct packet *packet, struct lr_error *error);
 
+/* The input of CHANNEL may hold secrets: what was scratch's is wiped when it is sent.  */
+void session_keep_secret (struct session_channel *channel);
+
 /* OWNER wants nothing more of CHANNEL: what is asked for there is taken back.  */
 void session_abandon (struct session_channel *channel);
 
@@ -78,8 +81,9 @@ void session_abandon (struct session_channel *channel);
 void session_hold (struct session *session);
 void session_release (struct session *session);
 
-/* Send PACKET, a Signal or Resize, on CHANNEL, behind its request.  False: too much waits to be
-   sent already, and PACKET will not be.  */
+/* Send PACKET, a Signal, Resize or Keys, on CHANNEL, behind its request.  False: too much waits to
+   be sent already, and PACKET will not be.  Keys may be secret: they are wiped when they are sent.
+ */
 bool session_send (struct session_channel *channel, const struct packet *packet);
 
 /* SIZE bytes of what came on STREAM are done with.  */
@@ -119,6 +123,9 @@ void session_forget_noise (struct session *session);
 
 /* The dispatcher's version, as the banner has it; "" before that.  */
 const char *session_version (const struct session *session);
+
+/* Whether the banner says that a command can have a terminal beside its streams.  */
+bool session_serves_asking (const struct session *session);
 
 /* Whether the banner says that the dispatcher could not remove its own file.  */
 bool session_is_unremoved (const struct session *session);

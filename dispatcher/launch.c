@@ -229,12 +229,21 @@ launch_terminal (struct launch *launch, int *master)
   int slave;
   if (!terminal_open (master, &slave))
     return lack (launch, PROCESS_NO_TERMINAL);
-  launch->far_ends[0] = slave;
-  launch->setup.terminal = true;
+  launch->far_ends[0] = launch->setup.terminal = slave;
   /* So that it can be opened anew, as /dev/tty's own name.  Who may not do that can't become
      another user either.  */
   if (launch->setup.change_user && fchown (slave, launch->setup.uid, (gid_t) -1) != 0)
     return true;
+  return true;
+}
+
+bool
+launch_terminal_beside (struct launch *launch, int *master, int *slave)
+{
+  if (!terminal_open (master, slave))
+    return false;
+  terminal_keep_quiet (*slave);
+  launch->setup.terminal = *slave;
   return true;
 }
 
@@ -256,8 +265,8 @@ launch_start (struct launch *launch)
 {
   struct process_setup *setup = &launch->setup;
   setup->input = launch->far_ends[0];
-  setup->output = setup->terminal ? setup->input : launch->far_ends[1];
-  setup->error = setup->terminal ? setup->input : launch->far_ends[2];
+  setup->output = launch->far_ends[1] < 0 ? setup->input : launch->far_ends[1];
+  setup->error = launch->far_ends[2] < 0 ? setup->input : launch->far_ends[2];
   process_fork (setup, &launch->birth);
   close_far_ends (launch);
 }

@@ -29,7 +29,7 @@ struct launch
   struct process_birth birth;
 };
 
-#define LAUNCH_EMPTY ((struct launch){ .setup = { .cwd = NULL }, .far_ends = { -1, -1, -1 } })
+#define LAUNCH_EMPTY ((struct launch){ .setup = { .terminal = -1 }, .far_ends = { -1, -1, -1 } })
 
 /* Everything that the caller can get wrong, in the protocol's order, but for the directory.  False:
    answered.  */
@@ -43,6 +43,10 @@ bool launch_pipe (struct launch *launch, int fd, int *near);
 
 /* All three are a terminal, whose master is *MASTER and doesn't block.  */
 bool launch_terminal (struct launch *launch, int *master);
+
+/* Beside the three it has a terminal, whose ends are *MASTER, which doesn't block, and *SLAVE,
+   which has to stay open until it is started.  */
+bool launch_terminal_beside (struct launch *launch, int *master, int *slave);
 
 /* Start it with the far ends, which are closed here, on any thread.  How that went is in BIRTH.  */
 void launch_start (struct launch *launch);

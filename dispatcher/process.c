@@ -165,6 +165,11 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
   setsid ();
   guard_enter ();
   restore_signals ();
+  if (setup->terminal >= 0 && ioctl (setup->terminal, TIOCSCTTY, 0) != 0)
+    {
+      report = (struct report){ PROCESS_TERMINAL, errno };
+      give_up (report_fd, &report);
+    }
   if (take_descriptors (setup, report_fd))
     report_fd = REPORT_FD;
   else
@@ -172,15 +177,10 @@ run_child (const struct process_setup *setup, char *const *candidates, int repor
       report = (struct report){ PROCESS_FORK, errno };
       give_up (report_fd, &report);
     }
-  if (setup->terminal && ioctl (0, TIOCSCTTY, 0) != 0)
-    report = (struct report){ PROCESS_TERMINAL, errno };
-  else
-    {
-      report.stage = (int) become (setup);
-      report.errnum = errno;
-      if (report.stage == PROCESS_STARTED)
-        report = (struct report){ PROCESS_EXEC, execute (candidates, setup) };
-    }
+  report.stage = (int) become (setup);
+  report.errnum = errno;
+  if (report.stage == PROCESS_STARTED)
+    report = (struct report){ PROCESS_EXEC, execute (candidates, setup) };
   give_up (report_fd, &report);
 }
 

@@ -20,7 +20,7 @@ struct process_setup
   const char *const *command;     /* ended by NULL; looked up in the dispatcher's PATH */
   const char *const *environment; /* ended by NULL; NULL: the dispatcher's */
   int input, output, error;       /* become descriptors 0, 1, 2 */
-  bool terminal;                  /* they are a terminal, which becomes the session's */
+  int terminal;                   /* becomes the session's; -1: there is none */
   mode_t umask;
   const char *cwd; /* NULL: the dispatcher's */
   bool change_user;

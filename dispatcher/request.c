@@ -14,6 +14,7 @@ static const struct request_kind *const kinds[] = {
   &upload_kind,
   &download_kind,
   &spawn_kind,
+  &spawn_asking_kind,
   &write_kind,
   &read_kind,
   &resolve_user_kind,

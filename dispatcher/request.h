@@ -58,6 +58,7 @@ struct request_kind
   /* NULL: makes no sense here.  */
   void (*signal) (struct request *request, int number);
   void (*resize) (struct request *request, uint32_t rows, uint32_t columns);
+  void (*keys) (struct request *request, const char *text, size_t size);
 };
 
 /* How what a request sends gets to the client.  */
@@ -129,6 +130,7 @@ extern const struct request_kind stat_kind;
 extern const struct request_kind upload_kind;
 extern const struct request_kind download_kind;
 extern const struct request_kind spawn_kind;
+extern const struct request_kind spawn_asking_kind;
 extern const struct request_kind write_kind;
 extern const struct request_kind read_kind;
 extern const struct request_kind put_tree_kind;

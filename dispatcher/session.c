@@ -286,6 +286,20 @@ send_signal (struct channel *channel, uint32_t number)
     channel->request.kind->signal (&channel->request, (int) number);
 }
 
+/* An answer, it may be a secret one, is nowhere when it was typed: neither in the packet nor in the
+   buffer, where the bytes of the reads before may lie as well.  */
+static void
+send_keys (struct channel *channel, const struct packet_bytes *text)
+{
+  if (channel->request.kind->keys == NULL)
+    fail_packet ("Keys is for a command that may ask");
+  else
+    channel->request.kind->keys (&channel->request, text->data, (size_t) text->size);
+  explicit_bzero ((char *) text->data, (size_t) text->size);
+  explicit_bzero (session.buffer, session.used);
+  explicit_bzero (session.buffer + session.have, BUFFER_SIZE - session.have);
+}
+
 /* A packet for a request that is under way.  */
 static void
 serve_open (struct channel *channel, const struct packet *packet)
@@ -308,6 +322,9 @@ serve_open (struct channel *channel, const struct packet *packet)
         channel->request.kind->resize (&channel->request, packet->resize.rows,
                                        packet->resize.columns);
       break;
+    case PACKET_KEYS:
+      send_keys (channel, &packet->keys.text);
+      break;
     default:
       request_cancel (&channel->request);
       break;
@@ -318,7 +335,7 @@ static bool
 belongs_to_channel (enum packet_id id)
 {
   return id == PACKET_EOF || id == PACKET_WINDOW || id == PACKET_SIGNAL || id == PACKET_RESIZE
-         || id == PACKET_CANCEL;
+         || id == PACKET_KEYS || id == PACKET_CANCEL;
 }
 
 static void
@@ -559,9 +576,10 @@ static void
 send_banner (const struct session_banner *banner)
 {
   char line[FRAME_BANNER_MAX];
-  int length = snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal,files%s\n",
-                         FRAME_PROTOCOL, banner->nonce, PACKAGE_VERSION, banner->channels,
-                         banner->unremoved ? ",unremoved" : "");
+  int length =
+      snprintf (line, sizeof line, "LONGREACH %d %s %s channels=%zu,terminal,files,asking%s\n",
+                FRAME_PROTOCOL, banner->nonce, PACKAGE_VERSION, banner->channels,
+                banner->unremoved ? ",unremoved" : "");
   output_bytes (line, (size_t) length);
 }
 

@@ -1,9 +1,10 @@
-/* Spawn: a command whose input and outputs pass through while it runs.
+/* Spawn: a command whose input and outputs pass through while it runs; and SpawnAsking, which gives
+   it a terminal beside them.
 
    Where the command's program or directory may be on a file system that hangs, a worker starts it;
    what comes for it in the meantime is kept.
 
-   The channel is closed when the leader has exited (and Exited was sent) and both outputs have
+   The channel is closed when the leader has exited (and Exited was sent) and the outputs have
    ended; or were cut off: then only what they have at that moment is still sent.  */
 
 #include "dispatcher/channel.h"
@@ -30,6 +31,15 @@ enum
 
 #define LONGEST (INT64_MAX / 2) /* milliseconds: more is for ever */
 
+/* The outputs, which are the streams 1 to 3.  */
+enum
+{
+  DRAIN_OUTPUT, /* or all that a terminal shows */
+  DRAIN_ERROR,
+  DRAIN_TERMINAL, /* beside them */
+  DRAINS,
+};
+
 /* One output.  */
 struct drain
 {
@@ -55,8 +65,9 @@ struct spawn
   int input_errnum; /* why the command has not got all of what comes; 0: it has, or doesn't want it
                      */
   uint64_t early_signals; /* set of those that came before it was started: bit N - 1 is signal N */
-  struct drain drains[2]; /* output and error; of a terminal only the first */
-  bool terminal;
+  struct drain drains[DRAINS];
+  bool terminal; /* its input and output are one */
+  int slave; /* owned: of the one beside them, which would end whenever nobody has it open; -1 */
   int64_t linger; /* milliseconds; -1: for ever */
   struct timer timeout, lingering;
   bool timed_out, cancelled;
@@ -72,12 +83,12 @@ new_spawn (struct request *request)
   if (spawn == NULL)
     return NULL;
   spawn->request = request;
-  spawn->near_input = -1;
+  spawn->near_input = spawn->slave = -1;
   spawn->launch = LAUNCH_EMPTY;
   spawn->input = FEED_EMPTY;
   spawn->input.waiting.account = &channel_input_account;
   spawn->linger = asked->linger < LONGEST ? asked->linger : -1;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < DRAINS; i++)
     spawn->drains[i] = (struct drain){ .spawn = spawn,
                                        .watch = { .fd = -1 },
                                        .outlet = &channel_of (request)->outlets[i + 1] };
@@ -93,7 +104,9 @@ free_spawn (struct spawn *spawn)
   feed_close (&spawn->input);
   if (spawn->near_input >= 0)
     close (spawn->near_input);
-  for (int i = 0; i < 2; i++)
+  if (spawn->slave >= 0)
+    close (spawn->slave);
+  for (int i = 0; i < DRAINS; i++)
     loop_close (&spawn->drains[i].watch);
   launch_free (&spawn->launch);
   arena_free (&spawn->memory);
@@ -136,7 +149,9 @@ tell_exit (struct spawn *spawn)
 static void
 close_if_complete (struct spawn *spawn)
 {
-  bool outputs_ended = spawn->drains[0].watch.fd < 0 && spawn->drains[1].watch.fd < 0;
+  bool outputs_ended = true;
+  for (int i = 0; i < DRAINS; i++)
+    outputs_ended = outputs_ended && spawn->drains[i].watch.fd < 0;
   /* Who is killed at the end is not waited for.  */
   if (!spawn->told || (!outputs_ended && !spawn->process.killed))
     return;
@@ -163,6 +178,12 @@ end_drain (struct drain *drain, bool ended)
     outlet_close (drain->outlet);
 }
 
+static bool
+is_terminal (const struct drain *drain)
+{
+  return drain->spawn->terminal || drain == &drain->spawn->drains[DRAIN_TERMINAL];
+}
+
 /* Whether nobody can write to it any more, and all was read.  */
 static bool
 is_at_end (const struct drain *drain)
@@ -185,7 +206,7 @@ cut_drain (struct drain *drain)
   int left = 0;
   if (drain->watch.fd < 0 || drain->cut)
     return;
-  if (drain->spawn->terminal)
+  if (is_terminal (drain))
     left = has_more (drain) ? TERMINAL_LEFT : 0;
   else if (ioctl (drain->watch.fd, FIONREAD, &left) != 0)
     left = 0;
@@ -193,7 +214,7 @@ cut_drain (struct drain *drain)
   drain->left = (size_t) left;
   loop_set_events (&drain->watch, WATCH_NOTHING);
   if (left == 0)
-    end_drain (drain, drain->spawn->terminal || is_at_end (drain));
+    end_drain (drain, is_terminal (drain) || is_at_end (drain));
   else
     outlet_ready (drain->outlet);
 }
@@ -202,8 +223,8 @@ static void
 cut_outputs (void *context)
 {
   struct spawn *spawn = context;
-  cut_drain (&spawn->drains[0]);
-  cut_drain (&spawn->drains[1]);
+  for (int i = 0; i < DRAINS; i++)
+    cut_drain (&spawn->drains[i]);
   close_if_complete (spawn);
 }
 
@@ -223,6 +244,7 @@ process_changed (void *context)
     {
       feed_drop (&spawn->input);
       tell_exit (spawn);
+      cut_drain (&spawn->drains[DRAIN_TERMINAL]);
       if (spawn->timed_out || spawn->terminal || spawn->linger == 0)
         {
           cut_outputs (spawn);
@@ -238,7 +260,7 @@ static void
 close_streams (struct spawn *spawn)
 {
   feed_close (&spawn->input);
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < DRAINS; i++)
     {
       loop_close (&spawn->drains[i].watch);
       outlet_close (spawn->drains[i].outlet);
@@ -293,7 +315,7 @@ static long
 look_for_end (struct drain *drain)
 {
   if (drain->cut)
-    return drain->spawn->terminal && !has_more (drain) ? produce_end (drain, true) : OUTLET_AGAIN;
+    return is_terminal (drain) && !has_more (drain) ? produce_end (drain, true) : OUTLET_AGAIN;
   loop_set_events (&drain->watch, POLLIN);
   return OUTLET_LATER;
 }
@@ -305,7 +327,7 @@ produce (void *context, char *buffer, size_t size)
   if (drain->spawn->work.busy)
     return OUTLET_LATER;
   if (drain->cut && drain->left == 0)
-    return produce_end (drain, drain->spawn->terminal || is_at_end (drain));
+    return produce_end (drain, is_terminal (drain) || is_at_end (drain));
   if (size == 0)
     return look_for_end (drain);
   if (drain->cut && drain->left < size)
@@ -320,7 +342,7 @@ produce (void *context, char *buffer, size_t size)
     }
   /* A terminal's end is EIO, or that it has no more when its leader has exited.  */
   if (got <= 0)
-    return produce_end (drain, got == 0 || drain->spawn->terminal || errno != EAGAIN);
+    return produce_end (drain, got == 0 || is_terminal (drain) || errno != EAGAIN);
   drain->left -= drain->cut ? (size_t) got : 0;
   return got;
 }
@@ -398,6 +420,15 @@ resize (struct request *request, uint32_t rows, uint32_t columns)
   const struct spawn *spawn = request->state;
   if (spawn->terminal && spawn->drains[0].watch.fd >= 0)
     terminal_resize (spawn->drains[0].watch.fd, rows, columns);
+}
+
+/* Who waits for an answer has left room for it: what doesn't fit is none.  */
+static void
+type_keys (struct request *request, const char *text, size_t size)
+{
+  const struct spawn *spawn = request->state;
+  ssize_t ignored = write (spawn->drains[DRAIN_TERMINAL].watch.fd, text, size);
+  (void) ignored;
 }
 
 /* Nothing has run yet, as far as the client knows.  */
@@ -503,6 +534,24 @@ open_pipes (struct spawn *spawn)
   return true;
 }
 
+/* Where there is none to be had it asks in vain.  */
+static bool
+open_terminal_beside (struct spawn *spawn)
+{
+  int master;
+  return !launch_terminal_beside (&spawn->launch, &master, &spawn->slave)
+         || open_drain (&spawn->drains[DRAIN_TERMINAL], master);
+}
+
+static bool
+open_streams_of (struct spawn *spawn)
+{
+  const struct packet *packet = spawn->request->packet;
+  if (packet->spawn.term.present)
+    return open_terminal (spawn);
+  return open_pipes (spawn) && (packet->id != PACKET_SPAWN_ASKING || open_terminal_beside (spawn));
+}
+
 static void
 tell_start (struct spawn *spawn)
 {
@@ -520,7 +569,7 @@ open_streams (struct spawn *spawn)
 {
   int input = spawn->near_input;
   spawn->near_input = -1;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < DRAINS; i++)
     if (spawn->drains[i].watch.fd >= 0)
       loop_set_events (&spawn->drains[i].watch, POLLIN);
   if (input < 0)
@@ -595,7 +644,7 @@ start (struct spawn *spawn)
   spawn->input.context = spawn;
   if (asked->with_input || asked->term.present)
     inlet_open (&channel_of (spawn->request)->inlet, INLET_OF_COMMAND);
-  if (asked->term.present ? !open_terminal (spawn) : !open_pipes (spawn))
+  if (!open_streams_of (spawn))
     {
       launch_give_up (&spawn->launch);
       launched (&spawn->work);
@@ -633,6 +682,20 @@ handle (struct request *request)
     }
 }
 
+/* It is a Spawn with all that its own packet leaves out.  */
+static void
+handle_asking (struct request *request)
+{
+  struct packet *packet = &channel_of (request)->packet;
+  const struct packet_spawn_asking asking = packet->spawn_asking;
+  packet->spawn = (struct packet_spawn){ .command = asking.command,
+                                         .environment = asking.environment,
+                                         .with_input = true,
+                                         .with_output = true,
+                                         .linger = -1 };
+  handle (request);
+}
+
 const struct request_kind spawn_kind = {
   .id = PACKET_SPAWN,
   .protocols = REQUEST_SESSION,
@@ -645,4 +708,19 @@ const struct request_kind spawn_kind = {
   .cancel = cancel,
   .signal = send_signal,
   .resize = resize,
+};
+
+const struct request_kind spawn_asking_kind = {
+  .id = PACKET_SPAWN_ASKING,
+  .protocols = REQUEST_SESSION,
+  .handle = handle_asking,
+  .abandon = abandon,
+  .hurry = hurry,
+  .lasts = request_lasts,
+  .input = take_input,
+  .input_end = end_input,
+  .cancel = cancel,
+  .signal = send_signal,
+  .resize = resize,
+  .keys = type_keys,
 };

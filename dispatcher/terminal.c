@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -41,6 +42,17 @@ terminal_open (int *master, int *slave)
   *master = -1;
   errno = errnum;
   return false;
+}
+
+void
+terminal_keep_quiet (int slave)
+{
+  struct termios settings;
+  tcgetattr (slave, &settings);
+  settings.c_iflag = settings.c_oflag = 0;
+  settings.c_lflag = ICANON;
+  memset (settings.c_cc, _POSIX_VDISABLE, sizeof settings.c_cc);
+  tcsetattr (slave, TCSANOW, &settings);
 }
 
 static unsigned short

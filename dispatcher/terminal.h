@@ -11,6 +11,9 @@
 /* A new one: *MASTER, which doesn't block, and *SLAVE.  False and errno.  */
 bool terminal_open (int *master, int *slave);
 
+/* It takes a line as it is: no byte has a meaning there, and none is shown.  */
+void terminal_keep_quiet (int slave);
+
 /* Its size; what doesn't fit the system's type is the largest that does.  */
 void terminal_resize (int master, uint32_t rows, uint32_t columns);
 

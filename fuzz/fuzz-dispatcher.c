@@ -46,7 +46,7 @@ enum step
 {
   STEP_REQUEST,
   STEP_CONTENT, /* Data, Eof and Window */
-  STEP_CONTROL, /* Cancel, Signal, Resize */
+  STEP_CONTROL, /* Cancel, Signal, Resize, Keys */
   STEP_RAW,
   STEP_UNKNOWN,
   STEP_READ, /* the client reads some */
@@ -62,8 +62,9 @@ struct work_item
 {
   struct request *request; /* NULL: the place is free */
   enum packet_id id;
-  uint64_t left; /* bytes that it will send */
-  uint64_t owed; /* bytes of input that are not used up */
+  uint32_t outputs; /* of a command */
+  uint64_t left;    /* bytes that it will send */
+  uint64_t owed;    /* bytes of input that are not used up */
   bool open_outputs, ends;
 };
 
@@ -140,7 +141,7 @@ check_packet (uint32_t number, const struct packet *packet)
       require (seen->credit[0] <= FRAME_WINDOW_MAX);
       break;
     case PACKET_EOF:
-      require (packet->eof.stream == 1 || packet->eof.stream == 2);
+      require (packet->eof.stream >= 1 && packet->eof.stream < FRAME_STREAM_COUNT);
       require (!seen->ended[packet->eof.stream]);
       seen->ended[packet->eof.stream] = true;
       break;
@@ -154,7 +155,7 @@ static void
 check_content (void)
 {
   const struct frame_decoder *decoder = &run.decoder;
-  require (decoder->stream == 1 || decoder->stream == 2);
+  require (decoder->stream >= 1 && decoder->stream < FRAME_STREAM_COUNT);
   run.content += decoder->data_size;
   require (run.content <= run.data_size || run.broken);
   if (frame_decoder_between_frames (decoder))
@@ -462,7 +463,7 @@ end_item (struct work_item *item)
 {
   struct packet packet = { .id = PACKET_CLOSED };
   require (packet_field_with_nul (item->request->packet) == NULL); /* it is still there */
-  if (item->id == PACKET_SPAWN)
+  if (item->outputs > 0)
     request_send (item->request, &(struct packet){ .id = PACKET_EXITED });
   else if (item->id == PACKET_STAT)
     {
@@ -482,14 +483,14 @@ end_items (void)
       end_item (item);
 }
 
-/* Of both outputs of a Spawn, and the content of a Read.  Without credit it is only asked whether
+/* Of the outputs of a command, and the content of a Read.  Without credit it is only asked whether
    there is more.  */
 static long
 produce (void *context, char *buffer, size_t size)
 {
   struct work_item *item = context;
   require (item->request != NULL && size <= FRAME_DATA_MAX && (size == 0) == (buffer == NULL));
-  if (item->left == 0 && item->id != PACKET_SPAWN && item->ends)
+  if (item->left == 0 && item->outputs == 0 && item->ends)
     {
       outlet_end (&channel_of (item->request)->outlets[1]);
       answer_ok (leave_item (item));
@@ -507,10 +508,10 @@ produce (void *context, char *buffer, size_t size)
 }
 
 static void
-handle_spawn (struct request *request)
+begin_command (struct request *request, const struct packet_list *command, bool with_input,
+               bool with_output, uint32_t outputs)
 {
-  const struct packet_spawn *spawn = &request->packet->spawn;
-  if (spawn->command.count == 0)
+  if (command->count == 0)
     {
       answer_invalid_field (request, "command", "is empty");
       return;
@@ -518,11 +519,27 @@ handle_spawn (struct request *request)
   struct channel *channel = channel_of (request);
   struct work_item *item = begin_item (request);
   request_send (request, &(struct packet){ .id = PACKET_STARTED });
-  if (spawn->with_input)
+  if (with_input)
     inlet_open (&channel->inlet, INLET_OF_COMMAND);
-  for (int i = 1; i <= 2 && spawn->with_output; i++)
+  for (uint32_t i = 1; i <= outputs && with_output; i++)
     outlet_open (&channel->outlets[i], produce, item);
-  item->open_outputs = spawn->with_output;
+  item->outputs = outputs;
+  item->open_outputs = with_output;
+}
+
+static void
+handle_spawn (struct request *request)
+{
+  const struct packet_spawn *spawn = &request->packet->spawn;
+  begin_command (request, &spawn->command, spawn->with_input, spawn->with_output,
+                 FRAME_STREAM_ERROR);
+}
+
+static void
+handle_asking (struct request *request)
+{
+  begin_command (request, &request->packet->spawn_asking.command, true, true,
+                 FRAME_STREAM_TERMINAL);
 }
 
 static void
@@ -649,6 +666,13 @@ resize_spawn (struct request *request, uint32_t rows, uint32_t columns)
   hurry_spawn (request);
 }
 
+static void
+type_keys (struct request *request, const char *text, size_t size)
+{
+  require (size == 0 || text[size - 1] != '\0');
+  hurry_spawn (request);
+}
+
 #define SHORT_KIND(name, packet)                                                                   \
   const struct request_kind name = { .id = packet, .protocols = REQUEST_BOTH, .handle = echo }
 #define PLAIN_KIND(name, packet)                                                                   \
@@ -704,17 +728,22 @@ const struct request_kind stat_kind = { .id = PACKET_STAT,
                                         .handle = handle_stat,
                                         .abandon = abandon_item,
                                         .lasts = stat_lasts };
-const struct request_kind spawn_kind = { .id = PACKET_SPAWN,
-                                         .protocols = REQUEST_SESSION,
-                                         .handle = handle_spawn,
-                                         .abandon = abandon_item,
-                                         .hurry = hurry_spawn,
-                                         .lasts = request_lasts,
-                                         .input = take_input,
-                                         .input_end = end_input,
-                                         .cancel = cancel_spawn,
-                                         .signal = signal_spawn,
-                                         .resize = resize_spawn };
+#define SPAWN_KIND(name, packet, handler, typing)                                                  \
+  const struct request_kind name = { .id = packet,                                                 \
+                                     .protocols = REQUEST_SESSION,                                 \
+                                     .handle = handler,                                            \
+                                     .abandon = abandon_item,                                      \
+                                     .hurry = hurry_spawn,                                         \
+                                     .lasts = request_lasts,                                       \
+                                     .input = take_input,                                          \
+                                     .input_end = end_input,                                       \
+                                     .cancel = cancel_spawn,                                       \
+                                     .signal = signal_spawn,                                       \
+                                     .resize = resize_spawn,                                       \
+                                     .keys = typing }
+
+SPAWN_KIND (spawn_kind, PACKET_SPAWN, handle_spawn, NULL);
+SPAWN_KIND (spawn_asking_kind, PACKET_SPAWN_ASKING, handle_asking, type_keys);
 
 void
 process_end_all (int64_t when)
@@ -745,7 +774,7 @@ note_request (uint32_t number)
   if (number < NUMBERS && !run.seen[number].requested)
     run.seen[number] = (struct seen){ .requested = true,
                                       .credit = { FRAME_WINDOW_INITIAL, FRAME_WINDOW_INITIAL,
-                                                  FRAME_WINDOW_INITIAL } };
+                                                  FRAME_WINDOW_INITIAL, FRAME_WINDOW_INITIAL } };
 }
 
 static void
@@ -771,8 +800,14 @@ say_request (void)
       memset (large, 'x', sizeof large);
       word = packet_data (large, sizeof large);
     }
+  if (packet.id == PACKET_SPAWN && (kind & 64) != 0)
+    packet.id = PACKET_SPAWN_ASKING;
   switch (packet.id)
     {
+    case PACKET_SPAWN_ASKING:
+      packet.spawn_asking.command.items = &word;
+      packet.spawn_asking.command.count = choice % 16 != 15;
+      break;
     case PACKET_SPAWN:
       packet.spawn.command.items = &word;
       packet.spawn.command.count = choice % 16 != 15;
@@ -849,12 +884,13 @@ say_content (void)
 static void
 say_control (void)
 {
-  static const enum packet_id ids[] = { PACKET_CANCEL, PACKET_SIGNAL, PACKET_RESIZE,
-                                        PACKET_CANCEL };
+  static const enum packet_id ids[] = { PACKET_CANCEL, PACKET_SIGNAL, PACKET_RESIZE, PACKET_KEYS };
   unsigned kind = take (), number = take ();
   struct packet packet = { .id = ids[kind % 4] };
   if (packet.id == PACKET_SIGNAL)
     packet.signal.number = kind / 4;
+  if (packet.id == PACKET_KEYS)
+    packet.keys.text = packet_data ("wordwordword", kind / 4 % 13);
   say_packet (number, &packet);
 }
 
@@ -892,7 +928,7 @@ work (void)
   switch (choice / 8 % 4)
     {
     case 0:
-      if (item->id != PACKET_SPAWN || used == 0)
+      if (item->outputs == 0 || used == 0)
         return;
       item->owed -= used;
       channel_use_input (item->request, used, item->owed == 0);
@@ -900,11 +936,11 @@ work (void)
     case 1:
       item->left += choice * choice * 4;
       if (item->open_outputs)
-        outlet_ready (&channel->outlets[item->id == PACKET_SPAWN ? 1 + choice % 2 : 1]);
+        outlet_ready (&channel->outlets[item->outputs > 0 ? 1 + choice % item->outputs : 1]);
       break;
     case 2:
-      if (item->open_outputs && item->id == PACKET_SPAWN)
-        outlet_end (&channel->outlets[1 + choice % 2]);
+      if (item->open_outputs && item->outputs > 0)
+        outlet_end (&channel->outlets[1 + choice % item->outputs]);
       break;
     default:
       end_item (item);

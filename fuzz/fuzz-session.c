@@ -42,7 +42,7 @@ enum step
   STEP_ABANDON,
   STEP_CONSUME,
   STEP_INPUT,
-  STEP_SEND,  /* Signal */
+  STEP_SEND,  /* Signal, Keys */
   STEP_WRITE, /* some of what is to be sent */
   STEP_WRITE_ALL,
   STEP_PACKET,  /* the far side says something whole */
@@ -68,6 +68,7 @@ struct owner
   struct session_channel *channel; /* NULL: gone */
   enum reaction reaction;
   bool used, over, lends, keeps, ends, takes_all;
+  bool asks; /* its request is a SpawnAsking */
   uint64_t owed[FRAME_STREAM_COUNT], got[FRAME_STREAM_COUNT];
   char last[FRAME_STREAM_COUNT];
   uint64_t given; /* bytes of its input so far */
@@ -78,7 +79,7 @@ struct owner
 /* What the far side has seen of a channel.  */
 struct seen
 {
-  bool requested, ended;
+  bool requested, ended, asks;
   int64_t credit;  /* for stream 0 */
   uint64_t offset; /* of its content */
   int64_t granted[FRAME_STREAM_COUNT], received[FRAME_STREAM_COUNT];
@@ -193,7 +194,7 @@ static void
 take_data (void *context, uint32_t stream, const char *data, size_t size)
 {
   struct owner *owner = context;
-  require (stream == 1 || stream == 2);
+  require (stream == 1 || stream == 2 || (stream == 3 && owner->asks));
   require (size <= FRAME_DATA_MAX); /* without credit, only the end is asked for */
   require (owner->used && !owner->over && owner->channel != NULL);
   owner->got[stream] += size;
@@ -280,7 +281,10 @@ open_one (struct run *run, unsigned choice, unsigned how)
     owner++;
   if (owner == run->owners + OWNERS)
     return;
-  packet.getenv.key = packet_text ("key");
+  if ((choice & 64) == 0)
+    packet.getenv.key = packet_text ("key");
+  else
+    packet = (struct packet){ .id = PACKET_SPAWN_ASKING };
   *owner = (struct owner){ .run = run,
                            .used = true,
                            .reaction = (enum reaction) (how % REACT_COUNT),
@@ -288,6 +292,7 @@ open_one (struct run *run, unsigned choice, unsigned how)
                            .keeps = (how & 8) != 0,
                            .ends = (how & 16) != 0,
                            .takes_all = (how & 32) != 0,
+                           .asks = (choice & 64) != 0,
                            .left = (how & 192) * 3000 };
   owner->channel = session_open (run->session, &kinds[choice % 4], owner, classes[choice / 4 % 4],
                                  &packet, &error);
@@ -313,11 +318,12 @@ check_packet (struct run *run, uint32_t number, const struct packet *packet)
     }
   require (number < NUMBERS);
   struct seen *seen = &run->seen[number];
-  if (packet->id == PACKET_GETENV)
+  if (packet->id == PACKET_GETENV || packet->id == PACKET_SPAWN_ASKING)
     {
       require (number == run->last_number + 1);
       run->last_number = number;
       seen->requested = true;
+      seen->asks = packet->id == PACKET_SPAWN_ASKING;
     }
   require (seen->requested);
   if (packet->id == PACKET_EOF)
@@ -327,7 +333,8 @@ check_packet (struct run *run, uint32_t number, const struct packet *packet)
     }
   if (packet->id == PACKET_WINDOW)
     {
-      require (packet->window.stream == 1 || packet->window.stream == 2);
+      require (packet->window.stream >= 1
+               && packet->window.stream <= (seen->asks ? FRAME_STREAM_TERMINAL : 2));
       require (packet->window.credit > 0);
       seen->granted[packet->window.stream] += packet->window.credit;
     }
@@ -395,7 +402,7 @@ check_windows (const struct run *run)
         all += open > 0 ? open : 0;
       }
   /* Windows of channels that are gone are not counted any more, so this is no more than a bound. */
-  require (all <= (int64_t) NUMBERS * 2 * STREAM_WINDOW);
+  require (all <= (int64_t) NUMBERS * (FRAME_STREAM_COUNT - 1) * STREAM_WINDOW);
 }
 
 /* ---- what is said ---- */
@@ -487,7 +494,7 @@ say_content (struct run *run)
   if (kind % 4 < 2)
     {
       uint32_t size = sizes[choice / 4 % 6];
-      frame_data_header (frame.bytes, channel, choice % 4, size);
+      frame_data_header (frame.bytes, channel, choice % 5, size);
       memset (frame.bytes + FRAME_DATA_HEADER, (int) kind, size);
       frame.size = FRAME_DATA_HEADER + size;
     }
@@ -500,7 +507,7 @@ say_content (struct run *run)
   else
     {
       packet.id = PACKET_EOF;
-      packet.eof.stream = choice % 4;
+      packet.eof.stream = choice % 5;
       frame_encode (channel, &packet, emit, &frame);
     }
   if (session_is_open (run->session))
@@ -525,7 +532,7 @@ consume (struct run *run)
 {
   struct owner *owner = &run->owners[take (run) % OWNERS];
   unsigned choice = take (run);
-  uint32_t stream = 1 + choice % 2;
+  uint32_t stream = 1 + choice % (FRAME_STREAM_COUNT - 1);
   uint64_t size = owner->owed[stream] * (choice / 2) / 127;
   if (owner->channel == NULL || size == 0)
     return;
@@ -549,6 +556,8 @@ send_signal (struct run *run)
 {
   const struct owner *owner = &run->owners[take (run) % OWNERS];
   struct packet packet = { .id = PACKET_SIGNAL };
+  if (owner->asks)
+    packet = (struct packet){ .id = PACKET_KEYS, .keys = { packet_text ("secret\n") } };
   if (owner->channel != NULL)
     session_send (owner->channel, &packet);
 }

@@ -23,10 +23,11 @@ enum
 /* Streams of a channel.  */
 enum
 {
-  FRAME_STREAM_INPUT = 0,  /* to the server: a command's input, a file's content */
-  FRAME_STREAM_OUTPUT = 1, /* to the client: a command's output, a file's content */
-  FRAME_STREAM_ERROR = 2,  /* to the client: a command's error output */
-  FRAME_STREAM_COUNT = 3,
+  FRAME_STREAM_INPUT = 0,    /* to the server: a command's input, a file's content */
+  FRAME_STREAM_OUTPUT = 1,   /* to the client: a command's output, a file's content */
+  FRAME_STREAM_ERROR = 2,    /* to the client: a command's error output */
+  FRAME_STREAM_TERMINAL = 3, /* to the client: what a command says at a terminal beside these */
+  FRAME_STREAM_COUNT = 4,
 };
 
 /* The limits of a packet that is not Data.  */

@@ -50,6 +50,8 @@ REQUESTS = {
                            "group:str? set_atime:bool atime:i64 set_mtime:bool mtime:i64"),
     "MakeTemporary": (279, "directory:str? prefix:str is_directory:bool"),
     "FileSystem": (280, "path:str"),
+    "SpawnAsking": (282, "command:list environment:list"),
+    "Keys": (283, "text:str"),
     "PutTree": (290, "path:str name:str place:u32 preserve:bool"),
     "GetTree": (291, "path:str follow_links:bool preserve:bool count:bool"),
 }
@@ -115,13 +117,14 @@ def decode(packet):
 class Channel:
     """One request, and what has come for it."""
 
-    def __init__(self, session, number):
+    def __init__(self, session, number, outputs=2):
         self.session = session
         self.number = number
         self.answers = collections.deque()  # but for Data, Eof and Window; next takes them
-        self.content = {1: bytearray(), 2: bytearray()}
-        self.received = {1: 0, 2: 0}
-        self.allowed = {1: WINDOW, 2: WINDOW}
+        streams = range(1, outputs + 1)
+        self.content = {stream: bytearray() for stream in streams}
+        self.received = dict.fromkeys(streams, 0)
+        self.allowed = dict.fromkeys(streams, WINDOW)
         self.ended = set()
         self.credit = WINDOW  # what we may send on stream 0
         self.generous = True  # it gives credit as content comes
@@ -294,7 +297,8 @@ class Session:
     def request(self, name, /, number=None, **fields):
         """A request on a channel that it opens."""
         self.last = number or self.last + 1
-        channel = self.channels[self.last] = Channel(self, self.last)
+        outputs = 3 if name == "SpawnAsking" else 2
+        channel = self.channels[self.last] = Channel(self, self.last, outputs)
         channel.send(name, **fields)
         return channel
 

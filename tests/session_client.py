@@ -166,7 +166,7 @@ def the_banner_is_one_line_with_the_nonce(bench, nonce):
         found = re.fullmatch(rb"LONGREACH 2 (\w+) (\S+) (\S+)", session.banner)
         assert found and found[1] == nonce.encode(), session.banner
         features = found[3].split(b",")
-        assert b"channels=1024" in features and b"terminal" in features, session.banner
+        assert {b"channels=1024", b"terminal", b"files", b"asking"} <= set(features), session.banner
         session.finish()
 
 
@@ -1463,6 +1463,177 @@ def a_timeout_and_a_cancel_end_what_has_a_terminal(bench):
     wait_until(lambda: process_is_gone(left), 5, "a process of the command goes on")
 
 
+# SpawnAsking
+
+
+def asking(session, script, *arguments, environment=()):
+    return session.request("SpawnAsking", command=["sh", "-c", script, "sh", *arguments],
+                           environment=environment)
+
+
+def expect_asked(channel, *arguments, shown=b""):
+    """Its end, with all that is SHOWN at the terminal."""
+    expect_end(channel, *arguments)
+    assert channel.ended == {1, 2, 3}, channel.ended
+    channel.expect_output(shown, 3)
+    assert not channel.content[3], f"the terminal shows more: {shorten(channel.content[3])}"
+
+
+@check
+def who_asks_has_a_terminal_beside_its_streams(bench):
+    channel = asking(bench.session, 'test -t 0 || test -t 1 || test -t 2 || echo "no terminal"; '
+                     'printf "who? " > /dev/tty; read who < /dev/tty; echo "$who"; '
+                     'printf "and? " > /dev/tty; read and < /dev/tty; echo "$and" >&2; '
+                     'cat; exit 3')
+    channel.started()
+    assert channel.line() == b"no terminal"
+    channel.push(b"the input")
+    channel.eof()
+    channel.expect_output(b"who? ", 3)
+    channel.send("Keys", text="ann\n")
+    assert channel.line() == b"ann"
+    channel.expect_output(b"and? ", 3)
+    channel.send("Keys", text="b")
+    channel.send("Keys", text="ob\n")
+    assert channel.line(2) == b"bob"
+    channel.expect_output(b"the input")
+    expect_asked(channel, 3)
+
+
+@check
+def who_asks_has_the_environment_a_session_and_no_other_descriptors(bench):
+    channel = asking(bench.session, 'echo "$A $LR_TEST"; ls /proc/self/fd | wc -l; '
+                     'cut -d" " -f1,5,6,8 /proc/$$/stat', environment=["A=b"])
+    channel.started()
+    assert channel.line() == b"b X=Y"
+    assert channel.line() == b"4"
+    assert len(set(channel.line().split())) == 1, "process, group, session, foreground"
+    expect_asked(channel)
+
+
+@check
+def what_is_typed_is_not_shown_and_has_no_meaning(bench):
+    # Every byte but the two that end a line, or a text in a shell.
+    text = bytes(set(range(1, 256)) - {10})
+    channel = asking(bench.session, 'printf "say: " > /dev/tty; head -n 1 < /dev/tty')
+    channel.started()
+    channel.expect_output(b"say: ", 3)
+    channel.send("Keys", text=text + b"\n")
+    channel.expect_output(text + b"\n")
+    expect_asked(channel)
+
+
+@check
+def an_answer_may_come_before_the_question(bench):
+    channel = asking(bench.session, 'read line < /dev/tty; echo "$line"')
+    channel.send("Keys", text="early\n")
+    channel.started()
+    assert channel.line() == b"early"
+    expect_asked(channel)
+
+
+@check
+def what_a_terminal_has_no_room_for_is_dropped(bench):
+    session = bench.session
+    channel = asking(session, "read line; read line < /dev/tty; echo ${#line}")
+    channel.started()
+    for _ in range(20):
+        channel.send("Keys", text="x" * MIB)
+    session.check_alive()
+    channel.send("Cancel")
+    channel.expect("Exited", returncode=-9)
+    channel.expect("Closed")
+
+
+@check
+def the_terminal_beside_is_closed_whoever_still_uses_it(bench):
+    channel = asking(bench.session, "trap '' HUP; (exec 3< /dev/tty; echo; "
+                     "exec sleep 100 > /dev/null 2>&1) & echo $!; read go; "
+                     "printf 'the last' > /dev/tty; exit 5")
+    channel.started()
+    left = int(b"".join(channel.line() for _ in range(2)))
+    channel.push(b"go\n")
+    try:
+        expect_asked(channel, 5, shown=b"the last")
+        assert not process_is_gone(left), "who has left it behind was killed"
+    finally:
+        os.kill(left, signal.SIGKILL)
+
+
+@check
+def a_terminal_beside_without_credit_stalls_only_itself(bench):
+    session = bench.session
+    channel = asking(session, "trap 'echo out' USR1; yes 0123456789 > /dev/tty & "
+                     "while :; do wait; done")
+    channel.generous = False
+    channel.started()
+    channel.until(lambda: channel.received[3] == WINDOW, "the window is not used up")
+    channel.give(1000, 3)
+    channel.until(lambda: channel.received[3] == WINDOW + 1000, "credit did nothing")
+    channel.send("Signal", number=signal.SIGKILL)
+    channel.expect("Exited", returncode=-9)
+    session.check_alive()
+    # What it still shows needs credit too.
+    channel.until(lambda: not channel.final, "it is closed")
+    channel.give(1 << 20, 3)
+    channel.expect("Closed")
+
+
+@check
+def a_cancel_ends_who_asks(bench):
+    channel = asking(bench.session, "trap '' HUP INT TERM; printf 'who? ' > /dev/tty; "
+                     "sleep 100 & echo $!; read who < /dev/tty")
+    channel.started()
+    left = int(channel.line())
+    channel.expect_output(b"who? ", 3)
+    channel.send("Cancel")
+    channel.expect("Exited", returncode=-9)
+    channel.expect("Closed")
+    wait_until(lambda: process_is_gone(left), 5, "a process of the command goes on")
+
+
+@check
+def who_asks_ends_with_the_input(bench):
+    with bench.start() as session:
+        channel = asking(session, "echo ready; read who < /dev/tty; read who < /dev/tty")
+        channel.started()
+        assert channel.line() == b"ready"
+        session.end_input()
+        channel.expect("Exited", returncode=-1)
+        channel.expect_errno(errno.ECANCELED)
+        session.finish()
+
+
+@check
+def without_any_terminal_who_asks_asks_in_vain(bench):
+    hidden = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+              'mount --bind /dev/null /dev/ptmx && exec "$@"', "sh"]
+    if subprocess.run([*hidden, "true"], check=False, capture_output=True).returncode != 0:
+        raise Skip("no namespaces can be made")
+    with bench.start(prefix=hidden) as session:
+        channel = asking(session, "(: < /dev/tty) 2> /dev/null || echo none; cat")
+        channel.started()
+        assert channel.line() == b"none"
+        channel.send("Keys", text="to nobody\n")
+        channel.push(b"the input")
+        channel.eof()
+        channel.expect_output(b"the input")
+        expect_end(channel)
+        session.finish()
+
+
+@check
+def who_asks_is_refused_as_a_command_is(bench):
+    session = bench.session
+
+    def run(*command, environment=()):
+        return session.request("SpawnAsking", command=command, environment=environment)
+    run().expect_invalid("command")
+    run("true", environment=["A"]).expect_invalid("environment")
+    run("a\0b").expect_invalid("command")
+    run("no-such-program-here").expect_errno(errno.ENOENT)
+
+
 # Many
 
 
@@ -2012,6 +2183,7 @@ SPAWN = encode("Spawn", command=["cat"], with_input=True, **SPAWN_FIELDS)
 SPAWN_WITHOUT_INPUT = encode("Spawn", command=["sleep", "100"], with_input=False, **SPAWN_FIELDS)
 # It neither reads nor ends until it is killed.
 SPAWN_DEAF = encode("Spawn", command=["sleep", "100"], with_input=True, **SPAWN_FIELDS)
+SPAWN_ASKING = encode("SpawnAsking", command=["cat"], environment=[])
 WRITE = encode("Write", file="/dev/null", preserve=False, size=-1, sync=False)
 READ = encode("Read", file="/dev/zero", offset=0, length=FOREVER)
 
@@ -2041,7 +2213,7 @@ FATAL = [
     ("Data without its size", frame(1, head("Data", u32(0)))),
     ("Data of another size than its frame", frame(1, head("Data", u32(0), u64(4), b"abc"))),
     ("Data of 128 KiB + 1", stream((1, SPAWN), (1, data(bytes(DATA_LIMIT + 1))))),
-    ("Data for stream 3", stream((1, SPAWN), (1, data(b"x", 3)))),
+    ("Data for stream 4", stream((1, SPAWN), (1, data(b"x", 4)))),
 
     ("a second Hello", frame(0, HELLO)),
     *[(f"{name}, which servers send", frame(1, u32(number)))
@@ -2071,10 +2243,12 @@ FATAL = [
       for name, packet in [("Data", data(b"x")), ("Eof", EOF), ("Cancel", encode("Cancel")),
                            ("Window", encode("Window", stream=1, credit=1)),
                            ("Signal", encode("Signal", number=15)),
-                           ("Resize", encode("Resize", rows=1, columns=1))]],
+                           ("Resize", encode("Resize", rows=1, columns=1)),
+                           ("Keys", encode("Keys", text="x"))]],
 
     ("Data on stream 1", stream((1, SPAWN), (1, data(b"x", 1)))),
     ("Data on stream 2", stream((1, SPAWN), (1, data(b"x", 2)))),
+    ("Data on stream 3", stream((1, SPAWN_ASKING), (1, data(b"x", 3)))),
     ("an Eof of stream 1", stream((1, SPAWN), (1, encode("Eof", stream=1)))),
     ("an Eof of stream 4711", stream((1, SPAWN), (1, encode("Eof", stream=4711)))),
     ("Data behind Eof", stream((1, SPAWN_DEAF), (1, EOF), (1, data(b"x")))),
@@ -2105,6 +2279,9 @@ FATAL = [
     ("a Signal for a Read", stream((1, READ), (1, encode("Signal", number=15)))),
     ("a Resize for a Write", stream((1, WRITE), (1, encode("Resize", rows=1, columns=1)))),
     ("a Resize for a Read", stream((1, READ), (1, encode("Resize", rows=1, columns=1)))),
+    ("Keys for a Spawn", stream((1, SPAWN), (1, encode("Keys", text="x")))),
+    ("Keys for a Read", stream((1, READ), (1, encode("Keys", text="x")))),
+    ("Keys on channel 0", frame(0, encode("Keys", text="x"))),
     ("signal 0", stream((1, SPAWN), (1, encode("Signal", number=0)))),
     ("signal 65", stream((1, SPAWN), (1, encode("Signal", number=65)))),
     ("signal 4294967295", stream((1, SPAWN), (1, encode("Signal", number=0xffffffff)))),

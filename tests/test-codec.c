@@ -735,6 +735,20 @@ static const struct golden goldens[] = {
                             .files_free = 50,
                             .name_max = 255,
                             .read_only = true } } },
+  { "SpawnAsking",
+    "0000011a"
+    "0000000000000002  0000000000000003 'ssh'  0000000000000003 'far'"
+    "0000000000000001  0000000000000003 'A=b'",
+    { .id = PACKET_SPAWN_ASKING,
+      .spawn_asking = { .command = LIST (TEXT ("ssh"), TEXT ("far")),
+                        .environment = LIST (TEXT ("A=b")) } } },
+  { "SpawnAsking with little",
+    "0000011a  0000000000000001  0000000000000004 'doas'  0000000000000000",
+    { .id = PACKET_SPAWN_ASKING,
+      .spawn_asking = { .command = LIST (TEXT ("doas")), .environment = EMPTY_LIST } } },
+  { "Keys",
+    "0000011b  0000000000000003 'a\"b'",
+    { .id = PACKET_KEYS, .keys = { .text = TEXT ("a\"b") } } },
   { "PutTree",
     "00000122  0000000000000001 '/'  0000000000000002 'a' ff  00000001  01",
     { .id = PACKET_PUT_TREE,
@@ -1044,7 +1058,7 @@ Test (codec, requests_come_from_the_client_and_answers_from_the_server)
     PACKET_WRITE,          PACKET_READ,           PACKET_LIST,        PACKET_MAKE_DIRECTORY,
     PACKET_REMOVE,         PACKET_RENAME,         PACKET_LINK,        PACKET_READ_LINK,
     PACKET_SET_ATTRIBUTES, PACKET_MAKE_TEMPORARY, PACKET_FILE_SYSTEM, PACKET_PUT_TREE,
-    PACKET_GET_TREE
+    PACKET_GET_TREE,       PACKET_SPAWN_ASKING,   PACKET_KEYS
   };
   static const enum packet_id eithers[] = { PACKET_DATA, PACKET_EOF, PACKET_WINDOW };
   for (size_t i = 0; i < COUNT (ids); i++)
@@ -1658,8 +1672,9 @@ static const struct stream streams[] = {
   { "Data for each stream",
     "00000015 00000001 00000101 00000000 0000000000000001 'x'"
     "00000015 00000002 00000101 00000001 0000000000000001 'y'"
-    "00000015 00000003 00000101 00000002 0000000000000001 'z'",
-    "1.0:x\n2.1:y\n3.2:z\n" },
+    "00000015 00000003 00000101 00000002 0000000000000001 'z'"
+    "00000015 00000004 00000101 00000003 0000000000000001 't'",
+    "1.0:x\n2.1:y\n3.2:z\n4.3:t\n" },
   { "an unknown packet", "00000008 00000007 00000017", "7 unknown\n" },
   { "an unknown packet with content that looks like a frame",
     "00000014 00000007 ffffffff 00000008 00000000 00000002", "7 unknown\n" },
@@ -1742,8 +1757,8 @@ static const struct stream malformed_frames[] = {
     "Data has 18446744073709551615 bytes, and its frame has room for 0" },
   { "Data with a byte more than the limit", "00020015 00000005 00000101 00000000 0000000000020001",
     "Data has 131073 bytes, and the limit is 131072" },
-  { "Data for stream 3", "00000015 00000001 00000101 00000003 0000000000000001 'x'",
-    "Data is for stream 3, which there is not" },
+  { "Data for stream 4", "00000015 00000001 00000101 00000004 0000000000000001 'x'",
+    "Data is for stream 4, which there is not" },
   { "Data for the last stream", "00000014 00000001 00000101 ffffffff 0000000000000000",
     "Data is for stream 4294967295, which there is not" },
 
