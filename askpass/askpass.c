@@ -16,19 +16,10 @@
 #include <unistd.h>
 
 static bool
-begins_with (const char *text, const char *start)
-{
-  return strncmp (text, start, strlen (start)) == 0;
-}
-
-/* ssh says only for some questions that their answers may be seen; those on a host's key are known
-   by their words.  */
-static bool
 is_secret (const char *question)
 {
   const char *kind = getenv ("SSH_ASKPASS_PROMPT");
-  return !(kind != NULL && strcmp (kind, "confirm") == 0) && strstr (question, "(yes/no") == NULL
-         && !begins_with (question, "Please type 'yes'");
+  return !(kind != NULL && strcmp (kind, "confirm") == 0) && prompt_is_secret (question);
 }
 
 /* A socket to who listens as NAME; -1: nobody.  */

@@ -319,7 +319,7 @@ bootstrap_new (const lr_hop *hop, const char *nonce, bool on_this_system, struct
   bootstrap->hop = hop;
   bootstrap->same_system = is_same_system (hop, on_this_system);
   bootstrap->waits =
-      hop->connector->prompt != NULL
+      (hop->connector->prompt != NULL && (hop->connector->flags & LR_AT_TERMINAL) == 0)
       || ((hop->connector->flags & LR_WAITS) != 0 ? !is_set (hop, "bootstrap", "push")
                                                   : is_set (hop, "bootstrap", "wait"));
   if (is_installed (bootstrap) ? check_installed (hop, error) == 0

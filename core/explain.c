@@ -129,7 +129,9 @@ lr_explain (lr_registry *registry, const struct lr_open_args *given, struct lr_h
     {
       struct lr_hop *first = destination.target.hops, *hop = first;
       do /* there is one, at least */
-        hop->may_ask = args.prompt != NULL && questions_ways (hop, hop == first) != 0;
+        hop->may_ask =
+            args.prompt != NULL
+            && questions_ways (hop, hop == first ? PLACE_HERE : PLACE_WITH_TERMINAL) != 0;
       while (++hop < first + destination.target.count);
       status = tell_destination (&account, &destination, error);
     }

@@ -126,17 +126,21 @@ find_reason (struct link *link)
   quote (link, said, sizeof said);
   describe_end (transport, end, sizeof end);
   const char *colon = said[0] == '\0' ? "" : "; it said: ";
+  const char *unasked = link->unasked && !link->reached
+                            ? "; what is asked there can't be passed on, since the dispatcher of "
+                              "the hop before is of an older version"
+                            : "";
   const char *why = link->bootstrap == NULL ? NULL : bootstrap_problem (link->bootstrap);
   if (link->problem == NULL && why == NULL)
     explain (link, &explanation);
   if (explanation.data != NULL)
-    error_set (reason, LR_ERROR_IO, "%s: %s", link->host, explanation.data);
+    error_set (reason, LR_ERROR_IO, "%s: %s%s", link->host, explanation.data, unasked);
   else if (link->problem != NULL || why != NULL)
-    error_set (reason, LR_ERROR_IO, "%s: %s%s%s", link->host,
-               link->problem != NULL ? link->problem : why, colon, said);
+    error_set (reason, LR_ERROR_IO, "%s: %s%s%s%s", link->host,
+               link->problem != NULL ? link->problem : why, colon, said, unasked);
   else
-    error_set (reason, LR_ERROR_IO, "%s: the dispatcher is gone: %s%s%s", link->host, end, colon,
-               said);
+    error_set (reason, LR_ERROR_IO, "%s: the dispatcher is gone: %s%s%s%s", link->host, end, colon,
+               said, unasked);
   if (link->late)
     {
       reason->kind = link->reached ? LR_ERROR_IO : LR_ERROR_TIMEOUT;
@@ -458,7 +462,7 @@ go_on_sending (void *context, bool progress)
   flush (context);
 }
 
-/* ---- questions on the program's own streams ---- */
+/* ---- questions on the program's own streams, or at its terminal ---- */
 
 static void
 take_answer (void *context, const char *answer)
@@ -484,12 +488,12 @@ ask (struct link *link)
 }
 
 /* Whether it can be a program on the way that says something.  Once the far side reads, it is none
-   any more.  */
+   any more, unless it has a terminal, where the far side says nothing.  */
 static bool
 is_on_the_way (const struct link *link)
 {
   return link->questions != NULL && link->phase == LINK_OPENING && !link->attempt_over
-         && !bootstrap_has_begun (link->bootstrap);
+         && (questions_are_at_terminal (link->questions) || !bootstrap_has_begun (link->bootstrap));
 }
 
 static void
@@ -510,18 +514,20 @@ take_question (void *context)
       link_flush_soon (link);
       break;
     case QUESTION_AGAIN:
-      break_silently (link, "the password was wrong: it was asked for again");
+      break_silently (link, questions_problem (link->questions));
       break;
     }
 }
 
 static void
-hear (void *context, const char *data, size_t size)
+hear (void *context, const char *data, size_t size, bool at_terminal)
 {
   struct link *link = context;
   if (!is_on_the_way (link))
     return;
   note_life (link);
+  if (at_terminal != questions_are_at_terminal (link->questions))
+    return;
   if (questions_hear (link->questions, data, size))
     loop_set_timer (link->settings.loop, &link->silence, loop_later (SILENCE), take_question, link);
   else
@@ -645,26 +651,23 @@ outer_is_blocked (const void *context)
   return transport_is_blocked (&link->transport);
 }
 
-static bool
-asks_at_terminal (const struct link *link)
-{
-  return (link->settings.hop->connector->flags & LR_AT_TERMINAL) != 0;
-}
-
 /* Here, or through the link before.  */
 static int
 start_command (struct link *link, struct transport *transport, const lr_command *command,
                const struct transport_hooks *hooks, struct lr_error *error)
 {
   struct link *outer = link->settings.outer;
-  char *const *environment = link->prompter == NULL ? NULL : prompter_environment (link->prompter);
+  bool at_terminal = link->questions != NULL && questions_are_at_terminal (link->questions);
+  char *const *environment = at_terminal              ? questions_terminal_environment
+                             : link->prompter == NULL ? NULL
+                                                      : prompter_environment (link->prompter);
   log_command (link, command);
   if (outer == NULL)
     return transport_start (transport, link->settings.loop, link->host, command->words, environment,
-                            link->settings.hop->may_ask && asks_at_terminal (link), hooks, link,
-                            error);
+                            at_terminal, hooks, link, error);
   const struct relay_way way = { outer->session, flush_outer, outer_is_blocked, outer };
-  return relay_start (transport, link->settings.loop, &way, command->words, hooks, link, error);
+  return relay_start (transport, link->settings.loop, &way, command->words, environment,
+                      at_terminal, hooks, link, error);
 }
 
 /* ---- removing what was pushed, in the background ---- */
@@ -798,14 +801,28 @@ make_nonce (char nonce[LINK_NONCE_SIZE + 1])
   snprintf (nonce, LINK_NONCE_SIZE + 1, "%016llx", (unsigned long long) number);
 }
 
-/* Let the application be asked what the hop's program asks, if both can.  */
+static enum question_place
+find_place (const struct link *link)
+{
+  const struct link *outer = link->settings.outer;
+  return outer == NULL                            ? PLACE_HERE
+         : session_serves_asking (outer->session) ? PLACE_WITH_TERMINAL
+                                                  : PLACE_WITHOUT_TERMINAL;
+}
+
+/* Let the application be asked what the hop's program asks, if both can.  What is asked on streams
+   may be known, and be a reason, also where nobody answers.  */
 static int
 begin_asking (struct link *link, struct lr_error *error)
 {
   struct lr_hop *hop = link->settings.hop;
-  unsigned ways = questions_ways (hop, link->settings.outer == NULL);
+  unsigned ways = questions_ways (hop, find_place (link));
+  bool at_terminal = (ways & ASKS_AT_TERMINAL) != 0;
   hop->may_ask = link->settings.prompt != NULL && ways != 0;
-  if ((ways & ASKS_ITSELF) != 0 && (link->questions = questions_new (hop)) == NULL)
+  link->unasked =
+      link->settings.prompt != NULL && ways == 0 && questions_ways (hop, PLACE_WITH_TERMINAL) != 0;
+  if (((ways & ASKS_ON_STREAMS) != 0 || (at_terminal && hop->may_ask))
+      && (link->questions = questions_new (hop, at_terminal)) == NULL)
     return error_no_memory (error);
   if (!hop->may_ask)
     return 0;

@@ -85,10 +85,11 @@ struct link
   bool cleaning;               /* what a push has left is being removed, through CLEANER */
   bool asked;                  /* for a sign of life */
   bool late;                   /* it is the time that is over */
+  bool unasked;                /* it could ask, had the dispatcher before it a terminal for that */
   bool closing;                /* nobody wants to know why any more */
   struct bootstrap *bootstrap; /* owned; NULL: it has reached, or will never reach, one */
   struct prompter *prompter;   /* owned; NULL: questions can't be asked, or no more */
-  struct questions *questions; /* owned; NULL: the program asks none on its streams, or no more */
+  struct questions *questions; /* owned; NULL: the program asks none by itself, or no more */
   struct loop_timer silence;   /* behind what may be a question, until it is taken for one */
   struct transport transport, cleaner;
   struct session *session;    /* owned; NULL: it is plain */

@@ -323,7 +323,7 @@ prompter_ask (struct prompter *prompter, const char *text, prompter_answered *an
         free_prompt (prompt);
       return false;
     }
-  prompt->secret = true;
+  prompt->secret = prompt_is_secret (text);
   prompt->answered = answered;
   prompt->context = context;
   list_prompt (prompt);

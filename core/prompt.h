@@ -12,6 +12,7 @@
 #include "core/loop.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* What longreach-askpass and the library have to agree on.  */
 #define PROMPT_VARIABLE "LONGREACH_PROMPT" /* names the socket, in the abstract name space */
@@ -27,6 +28,15 @@ enum prompt_kind
   PROMPT_SECRET = 's',
   PROMPT_PLAIN = 'p', /* the answer may be shown */
 };
+
+/* Whether the answer may not be shown.  ssh says only for some questions that it may; those on a
+   host's key are known by their words.  */
+static inline bool
+prompt_is_secret (const char *question)
+{
+  static const char again[] = "Please type 'yes'";
+  return strstr (question, "(yes/no") == NULL && strncmp (question, again, strlen (again)) != 0;
+}
 
 /* Who asks.  */
 struct prompter;
@@ -53,7 +63,7 @@ struct prompter *prompter_new (lr_loop *loop, const struct prompter_settings *se
    PROMPTER.  NULL: nothing.  */
 char *const *prompter_environment (const struct prompter *prompter);
 
-/* Ask for the secret TEXT.  ANSWERED is called once, unless PROMPTER is freed before; ANSWER is
+/* Ask TEXT.  ANSWERED is called once, unless PROMPTER is freed before; ANSWER is
    NULL where it was refused, else free of newlines and within PROMPT_ANSWER_MAX.  False: no memory.
  */
 typedef void prompter_answered (void *context, const char *answer);

@@ -10,8 +10,8 @@
 
 enum
 {
-  SAID_MAX = 1024, /* bytes of what was said last */
-  QUESTIONS_MAX = 4,
+  SAID_MAX = PROMPT_QUESTION_MAX, /* bytes of what was said last */
+  QUESTIONS_MAX = 16,
 };
 
 struct known_question
@@ -25,6 +25,8 @@ struct known_question
 struct questions
 {
   const lr_hop *hop;
+  bool at_terminal;
+  const char *problem;
   char said[SAID_MAX + 1]; /* since the last question */
   size_t said_size;
   struct known_question known[QUESTIONS_MAX];
@@ -33,24 +35,31 @@ struct questions
   size_t sent;                    /* of that */
 };
 
+/* Wherever else it could: it might be told so there, or have a display.  */
+char *const questions_terminal_environment[] = { "SSH_ASKPASS_REQUIRE=never", NULL };
+
 unsigned
-questions_ways (const lr_hop *hop, bool is_first)
+questions_ways (const lr_hop *hop, enum question_place place)
 {
   uint32_t flags = hop->connector->flags;
   const char *protocol = lr_hop_option (hop, "protocol");
   bool plain = protocol != NULL && strcmp (protocol, "plain") == 0;
-  bool itself =
-      hop->connector->prompt != NULL && !plain && (is_first || (flags & LR_AT_TERMINAL) == 0);
-  return (is_first && (flags & LR_ASKS) != 0 ? ASKS_THROUGH_HELPER : 0)
-         | (itself ? ASKS_ITSELF : 0);
+  unsigned ways = (flags & LR_ASKS) != 0 && place == PLACE_HERE ? ASKS_THROUGH_HELPER : 0;
+  if (hop->connector->prompt == NULL)
+    return ways;
+  if ((flags & LR_AT_TERMINAL) == 0)
+    return ways | (plain ? 0 : ASKS_ON_STREAMS);
+  return ways != 0 ? ways : place == PLACE_WITHOUT_TERMINAL ? 0 : ASKS_AT_TERMINAL;
 }
 
 struct questions *
-questions_new (const lr_hop *hop)
+questions_new (const lr_hop *hop, bool at_terminal)
 {
   struct questions *questions = calloc (1, sizeof *questions);
-  if (questions != NULL)
-    questions->hop = hop;
+  if (questions == NULL)
+    return NULL;
+  questions->hop = hop;
+  questions->at_terminal = at_terminal;
   return questions;
 }
 
@@ -106,6 +115,16 @@ find_question (struct questions *questions, const char *text)
   return NULL;
 }
 
+static const char *
+explain_repetition (const char *text)
+{
+  if (!prompt_is_secret (text))
+    return "the answer was not accepted: it was asked for again";
+  if (strstr (text, "assphrase") != NULL)
+    return "the passphrase was wrong: it was asked for again";
+  return "the password was wrong: it was asked for again";
+}
+
 /* TEXT, which is taken over, is asked.  */
 static enum question
 take_question (struct questions *questions, char *text)
@@ -122,16 +141,26 @@ take_question (struct questions *questions, char *text)
   else
     {
       free (text);
+      questions->problem = "more is asked on the way there than anybody would answer";
       return QUESTION_AGAIN;
     }
   if (question->answered)
-    return QUESTION_AGAIN;
+    {
+      questions->problem = explain_repetition (question->text);
+      return QUESTION_AGAIN;
+    }
   questions->current = question;
   questions->sent = 0;
   if (question->size == 0)
     return QUESTION_OPEN;
   question->answered = true;
   return QUESTION_ANSWERED;
+}
+
+bool
+questions_are_at_terminal (const struct questions *questions)
+{
+  return questions->at_terminal;
 }
 
 bool
@@ -162,6 +191,12 @@ const char *
 questions_text (const struct questions *questions)
 {
   return questions->current->text;
+}
+
+const char *
+questions_problem (const struct questions *questions)
+{
+  return questions->problem;
 }
 
 /* ---- answers ---- */

@@ -18,6 +18,7 @@ struct relay
   struct transport *transport;
   struct relay_way way;
   struct session_channel *channel; /* NULL: closed, or lost */
+  bool at_terminal;
   bool input_closed;
   bool wanted;  /* there is input, as soon as it may be sent, */
   bool blocked; /* which waits for somebody to read what was sent before */
@@ -57,7 +58,7 @@ note_failure (struct transport *transport, const struct packet *packet)
   const char *what = error.message + strspn (error.message, ": ");
   transport->status_known = true;
   transport->status = error.errnum == 2 /* ENOENT */ ? 127 : 126;
-  transport_hear (transport, what, strlen (what));
+  transport_hear (transport, what, strlen (what), false);
 }
 
 /* What was to run the dispatcher was killed.  The dispatcher may be there still, ending its
@@ -97,7 +98,7 @@ take_data (void *owner, uint32_t stream, const char *data, size_t size)
   session_consume (relay->channel, stream, size);
   relay->way.flush (relay->way.context);
   if (stream != FRAME_STREAM_OUTPUT)
-    transport_hear (transport, data, size);
+    transport_hear (transport, data, size, stream == FRAME_STREAM_TERMINAL);
   else if (!transport->ending)
     transport->hooks->received (transport->context, data, size);
 }
@@ -146,28 +147,45 @@ static const struct session_kind kind = {
 
 /* ---- starting ---- */
 
+/* False without memory.  */
+static bool
+make_request (char *const *command, char *const *environment, bool at_terminal,
+              struct packet *packet, void **memory)
+{
+  const struct lr_spawn_args args =
+      LR_SPAWN_ARGS (.command = (const char *const *) command,
+                     .environment = at_terminal ? (const char *const *) environment : NULL);
+  memset (packet, 0, sizeof *packet);
+  if (!tunnel_spawn (&args, packet, memory))
+    return false;
+  const struct packet_spawn spawn = packet->spawn;
+  if (at_terminal)
+    *packet = (struct packet){ .id = PACKET_SPAWN_ASKING,
+                               .spawn_asking = { spawn.command, spawn.environment } };
+  return true;
+}
+
 int
 relay_start (struct transport *transport, lr_loop *loop, const struct relay_way *way,
-             char *const *command, const struct transport_hooks *hooks, void *context,
-             struct lr_error *error)
+             char *const *command, char *const *environment, bool at_terminal,
+             const struct transport_hooks *hooks, void *context, struct lr_error *error)
 {
   struct packet packet;
   void *memory = NULL;
-  const struct lr_spawn_args args = LR_SPAWN_ARGS (.command = (const char *const *) command);
   memset (transport, 0, sizeof *transport);
-  memset (&packet, 0, sizeof packet);
   transport->loop = loop;
   transport->hooks = hooks;
   transport->context = context;
   transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
   transport->terminal.fd = transport->terminal_end = -1;
   struct relay *relay = calloc (1, sizeof *relay);
-  if (relay == NULL || !tunnel_spawn (&args, &packet, &memory))
+  if (relay == NULL || !make_request (command, environment, at_terminal, &packet, &memory))
     {
       free (relay);
       return error_no_memory (error);
     }
   relay->transport = transport;
+  relay->at_terminal = at_terminal;
   relay->way = *way;
   relay->channel = session_open (way->session, &kind, relay, SESSION_IMMEDIATE, &packet, error);
   free (memory);
@@ -176,6 +194,8 @@ relay_start (struct transport *transport, lr_loop *loop, const struct relay_way 
       free (relay);
       return -1;
     }
+  /* What an application answers to a question passes here, on its way to a later hop.  */
+  session_keep_secret (relay->channel);
   transport->relay = relay;
   way->flush (way->context);
   return 0;
@@ -239,6 +259,22 @@ relay_write (struct transport *transport, const struct iovec *pieces, int count)
       relay->room_used += taken;
     }
   return (ssize_t) (relay->room_used - before);
+}
+
+/* At the terminal it goes past what waits for credit.  */
+ssize_t
+relay_answer (struct transport *transport, const struct iovec *answer)
+{
+  struct relay *relay = transport->relay;
+  struct packet packet = { .id = PACKET_KEYS };
+  if (!relay->at_terminal)
+    return relay_write (transport, answer, 1);
+  packet.keys.text = packet_data (answer->iov_base, answer->iov_len);
+  if (relay->channel == NULL || !session_send (relay->channel, &packet))
+    return 0;
+  if (relay->room == NULL)
+    relay->way.flush (relay->way.context);
+  return (ssize_t) answer->iov_len;
 }
 
 /* ---- the end ---- */

@@ -352,12 +352,12 @@ keep_tail (struct transport *transport, const char *data, size_t size)
 }
 
 void
-transport_hear (struct transport *transport, const char *data, size_t size)
+transport_hear (struct transport *transport, const char *data, size_t size, bool at_terminal)
 {
   if (!transport->unheard)
     keep_tail (transport, data, size);
   if (!transport->ending && transport->hooks->said != NULL)
-    transport->hooks->said (transport->context, data, size);
+    transport->hooks->said (transport->context, data, size, at_terminal);
 }
 
 void
@@ -376,7 +376,7 @@ drain (struct transport *transport, struct loop_watch *source)
     {
       got = read (source->fd, buffer, sizeof buffer);
       if (got > 0)
-        transport_hear (transport, buffer, (size_t) got);
+        transport_hear (transport, buffer, (size_t) got, source == &transport->terminal);
     }
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
     loop_close (source);
@@ -453,7 +453,9 @@ transport_write (struct transport *transport, const struct iovec *pieces, int co
 ssize_t
 transport_answer (struct transport *transport, const struct iovec *answer)
 {
-  if (transport->relay != NULL || transport->terminal.fd < 0)
+  if (transport->relay != NULL)
+    return relay_answer (transport, answer);
+  if (transport->terminal.fd < 0)
     return transport_write (transport, answer, 1);
   ssize_t wrote = write (transport->terminal.fd, answer->iov_base, answer->iov_len);
   return wrote < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : wrote;

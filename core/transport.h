@@ -32,8 +32,8 @@ struct transport_hooks
   /* What it leads through is gone, because of ERROR, and it with it: nothing is left to end.  */
   void (*lost) (void *context, const struct lr_error *error);
 
-  /* SIZE bytes were said on stderr; NULL: nobody listens.  */
-  void (*said) (void *context, const char *data, size_t size);
+  /* SIZE bytes were said on stderr, or AT_TERMINAL; NULL: nobody listens.  */
+  void (*said) (void *context, const char *data, size_t size, bool at_terminal);
 };
 
 struct relay;
@@ -68,8 +68,8 @@ struct transport
 
 /* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  ENVIRONMENT, "NAME=VALUE"
    and ended by NULL, is added to the program's own; NULL: nothing.  AT_TERMINAL: it has one beside
-   its streams, and what it says there is told as what it says on stderr is.  Errors: IO, with
-   errno.  */
+   its streams, and what it says there is kept and told as what it says on stderr is.  Errors: IO,
+   with errno.  */
 int transport_start (struct transport *transport, lr_loop *loop, const char *host,
                      char *const *command, char *const *environment, bool at_terminal,
                      const struct transport_hooks *hooks, void *context, struct lr_error *error);
@@ -103,8 +103,8 @@ void transport_free (struct transport *transport);
 /* Whether it has ended, as far as is known.  */
 bool transport_has_ended (const struct transport *transport);
 
-/* SIZE bytes were said on stderr: keep the end of it, and tell who listens.  */
-void transport_hear (struct transport *transport, const char *data, size_t size);
+/* SIZE bytes were said on stderr, or AT_TERMINAL: keep the end of it, and tell who listens.  */
+void transport_hear (struct transport *transport, const char *data, size_t size, bool at_terminal);
 
 /* What was said so far is nothing that an error message should quote.  */
 void transport_forget_tail (struct transport *transport);

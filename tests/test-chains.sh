@@ -7,7 +7,7 @@ set -eu
 
 # shellcheck source=tests/servers.sh
 . "$(dirname "$0")/servers.sh"
-need docker dockerd runc busybox unshare chroot sudo
+need docker dockerd runc busybox unshare chroot sudo doas python3
 # shellcheck source=tests/ssh.sh
 . "$(dirname "$0")/ssh.sh"
 # shellcheck source=tests/conforms.sh
@@ -44,6 +44,10 @@ make_users "$scratch/host"
 printf '%s required pam_permit.so\n' auth account session > "$scratch/host/etc/pam.d/sudo"
 printf 'root ALL=(ALL:ALL) ALL\n' > "$scratch/sudoers"
 install --mode 440 "$scratch/sudoers" "$scratch/host/etc/sudoers"
+printf 'auth required pam_unix.so\n%s required pam_permit.so\n%s required pam_permit.so\n' \
+  account session > "$scratch/host/etc/pam.d/doas"
+echo 'permit root' > "$scratch/host/etc/doas.conf"
+echo "root:$PASSWORD_HASH:20000::::::" > "$scratch/host/etc/shadow"
 start_container docker host "$scratch/host" --hostname localhost --volume /usr:/usr:ro --volume "$scratch:$scratch"
 chown root:root "$scratch/sudoers"
 chmod 440 "$scratch/sudoers"
@@ -97,6 +101,16 @@ refuses "the program of a hop is where the hop starts" "bare: it has no shell, *
   "docker:shell,docker:bare"
 refuses "a user is of one hop" "shell: there is no such user in the container; *" \
   "ssh:one?$ssh,docker:nobody9@shell?$daemon,local:"
+
+# What is asked in a container is asked here.
+asked=$(timeout 90 python3 "$srcdir/tests/answer.py" "$PASSWORD" -- "$longreach" run \
+  "ssh:one?$ssh,docker:host?$daemon,doas:anna" -- id -un 3> "$scratch/shown" 2>&1 < /dev/null) || true
+shown=$(cat "$scratch/shown")
+if [ "$asked" = anna ] && [ "$shown" = "longreach: anna (hop 3): doas (root@localhost) password: " ]; then
+  ok "doas asks in a container behind ssh"
+else
+  not_ok "doas asks in a container behind ssh" "$asked; asked: $shown"
+fi
 
 for conformance in "${conformances[@]}"; do
   wait "${conformance#*:}" || failed=1

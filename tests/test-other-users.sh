@@ -1,8 +1,8 @@
 #!/bin/bash
 # shellcheck disable=SC2317 # functions are called by their names
 # shellcheck disable=SC2016 # the inner shells expand it
-# sudo, su and doas, with users who are known only here: what they ask, and who answers; what they
-# say where they refuse; and where a password must not be seen.
+# sudo, su and doas, with users who are known only here: what they ask, and who answers, and what ssh
+# asks behind other hops; what they say where they refuse; and where a password must not be seen.
 set -eu
 
 # shellcheck source=tests/servers.sh
@@ -121,6 +121,9 @@ refuses () {
 begin_sshd
 start_sshd web
 start_sshd far
+start_sshd guarded 'AuthenticationMethods password'
+start_sshd interactive 'UsePAM yes' 'AuthenticationMethods keyboard-interactive' \
+  'KbdInteractiveAuthentication yes'
 ssh="config=$scratch/ssh_config"
 chmod 644 "$scratch/ssh/key" # for whoever calls
 for user in ann root; do
@@ -131,6 +134,11 @@ for user in ann root; do
 done
 chmod 600 "$scratch/ssh/key"
 web="ssh:ann@web?$ssh"
+far="ssh:ann@far?$ssh&identity=$scratch/keys/ann"
+guarded="ssh:ann@guarded?$ssh"
+cp "$scratch/keys/ann/key" "$scratch/keys/ann/locked"
+ssh-keygen -q -p -P '' -N "$SECRET" -f "$scratch/keys/ann/locked" > /dev/null
+chown ann "$scratch/keys/ann/locked"
 
 # ---- what holds for every connector, beside all else ----
 
@@ -162,9 +170,30 @@ runs "sudo asks behind ssh" root bob "$web,sudo:bob" "$SECRET" \
   "bob (hop 2): [sudo] password for ann: "
 runs "su asks behind ssh" root bob "$web,su:bob" "$SECRET" "bob (hop 2): [su bob] Password: "
 runs "behind two hosts, one asks after the other" root bob \
-  "$web,ssh:ann@far?$ssh&identity=$scratch/keys/ann/key,sudo:,su:stranger,su:bob" \
+  "$web,$far/key,sudo:,su:stranger,su:bob" \
   "$SECRET" "sudo (hop 3): [sudo] password for ann: " \
   "$SECRET" "bob (hop 5): [su bob] Password: "
+runs "doas asks behind ssh" root bob "$web,doas:bob" "$SECRET" \
+  "bob (hop 2): doas (ann@$host) password: "
+runs "doas asks behind local" ann bob local:,doas:bob "$SECRET" \
+  "bob (hop 2): doas (ann@$host) password: "
+runs "doas that needs no password asks for none behind ssh" root free "$web,doas:free"
+runs "ssh asks for a password behind ssh" root ann "$web,$guarded" "$SECRET" \
+  "guarded (hop 2): ann@guarded's password: "
+runs "ssh asks for a password behind local" ann ann "local:,$guarded" "$SECRET" \
+  "guarded (hop 2): ann@guarded's password: "
+runs "ssh asks what the server wants to know behind ssh" root ann \
+  "$web,ssh:ann@interactive?$ssh" "$SECRET" \
+  "interactive (hop 2): (ann@interactive) Password: "
+runs "ssh asks for a passphrase behind ssh" root ann "$web,$far/locked" "$SECRET" \
+  "far (hop 2): Enter passphrase for key '$scratch/keys/ann/locked': "
+runs "ssh and doas ask one after the other, behind ssh" root bob \
+  "$web,$guarded,local:,doas:bob" "$SECRET" "guarded (hop 2): ann@guarded's password: " \
+  "$SECRET" "bob (hop 4): doas (ann@$host) password: "
+export DISPLAY=:7 SSH_ASKPASS=/bin/false SSH_ASKPASS_REQUIRE=force
+runs "a display that is there asks nobody" root ann "local:,$guarded" "$SECRET" \
+  "guarded (hop 2): ann@guarded's password: "
+unset DISPLAY SSH_ASKPASS SSH_ASKPASS_REQUIRE
 runs "sudo with a group" ann free "sudo:free?group=free"
 [ "$(as ann "$longreach" run sudo:free -- printenv SUDO_USER)" = ann ] \
   || not_ok "sudo says who has called"
@@ -177,6 +206,12 @@ refuses "a wrong password for doas" ann doas:bob \
   "bob: the password was wrong; doas said: *" nonsense
 refuses "a wrong password behind ssh" root "$web,sudo:bob" \
   "bob: the password was wrong: it was asked for again" nonsense
+refuses "a wrong password for doas behind ssh" root "$web,doas:bob" \
+  "bob: the password was wrong; doas said: *" nonsense
+refuses "a wrong password for ssh behind ssh" root "$web,$guarded" \
+  "guarded: the password was wrong: it was asked for again" nonsense
+refuses "a wrong passphrase behind ssh" root "$web,$far/locked" \
+  "far: the passphrase was wrong: it was asked for again" nonsense
 
 refuses "sudo without anybody to ask" ann "sudo:bob?$ask_sudo" \
   "bob: a password is needed, and nobody is there to be asked: let sudoers say NOPASSWD *"
@@ -186,8 +221,10 @@ refuses "doas without anybody to ask" ann doas:bob \
   "bob: a password is needed, and it can't be asked for: let doas.conf say nopass *"
 refuses "su behind ssh without anybody to ask" root "$web,su:bob" \
   "bob: su asks for a password, and nobody is there to be asked: *"
-refuses "doas at a later hop can't be answered" root "$web,doas:bob" \
-  "bob: a password is needed, and it can't be asked for: *" unused
+refuses "doas behind ssh without anybody to ask" root "$web,doas:bob" \
+  "bob: a password is needed, and it can't be asked for: let doas.conf say nopass *"
+refuses "ssh behind ssh without anybody to ask" root "$web,$guarded" \
+  "guarded: the server did not let us in; ssh says: *Permission denied (password)."
 
 # ---- other refusals ----
 
@@ -237,15 +274,15 @@ fi
 # ---- where a password must not be ----
 
 mkfifo "$scratch/go"
-as ann python3 "$srcdir/tests/answer.py" "$SECRET" "$SECRET" -- "$longreach" run --verbose \
-  "sudo:?$ask_sudo,su:ann,su:bob" -- sh -c 'echo ready; read -r line' \
+as ann python3 "$srcdir/tests/answer.py" "$SECRET" "$SECRET" "$SECRET" "$SECRET" -- \
+  "$longreach" run --verbose "sudo:?$ask_sudo,su:ann,su:bob,$guarded,doas:bob" -- sh -c 'echo ready; read -r line' \
   > "$scratch/said" 2> "$scratch/log" 3> "$scratch/shown" < "$scratch/go" &
 answering=$!
 exec 4> "$scratch/go"
 is_ready () {
   grep -q ready "$scratch/said"
 }
-wait_until 20 is_ready || not_ok "it runs behind three hops" "$(cat "$scratch/log")"
+wait_until 20 is_ready || not_ok "it runs behind five hops" "$(cat "$scratch/log")"
 # Whoever types it has it in argv.
 seen=0
 words=(/proc/[0-9]*/cmdline /proc/[0-9]*/environ)

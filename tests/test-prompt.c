@@ -627,6 +627,142 @@ Test (prompt, doas_asks_at_a_terminal)
   cr_expect_str_eq (dialog.questions[0], "doas (ann@web) password: ");
 }
 
+/* ---- what is asked at a terminal behind another hop ---- */
+
+#define LATER "local:,"
+#define DOAS "while [ \"$1\" != -- ]; do shift; done; shift\n"
+#define TTY_ASKS(question)                                                                         \
+  "printf '\\r" question "' >/dev/tty; IFS= read -r answer </dev/tty; echo >/dev/tty\n"
+
+static void
+expect_way (const char *url, struct dialog *dialog, size_t count)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  int descriptors = count_descriptors ();
+  cr_assert_eq (open_asking (url, dialog, 0, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+  cr_expect_eq (dialog->count, count, "%zu questions", dialog->count);
+  nothing_is_left (descriptors);
+}
+
+Test (prompt, doas_asks_at_a_terminal_at_a_later_hop)
+{
+  struct dialog dialog = { .answers = { "a\003\004 b" }, .hop = 1 };
+  expect_way (
+      url_of_user (LATER, "doas",
+                   DOAS TTY_ASKS ("doas (ann@web) password: ") "[ \"$answer\" = $'a\\003\\004 b' ] "
+                                                               "|| exit 1\nexec \"$@\"\n"),
+      &dialog, 1);
+  cr_expect_str_eq (dialog.questions[0], "doas (ann@web) password: ");
+}
+
+Test (prompt, ssh_asks_at_a_terminal_at_a_later_hop)
+{
+  struct dialog dialog = { .answers = { "yes", "phrase", "" }, .hop = 1 };
+  setenv ("DISPLAY", ":7", 1);
+  setenv ("SSH_ASKPASS", "/bin/false", 1);
+  setenv ("SSH_ASKPASS_REQUIRE", "force", 1);
+  expect_way (url_of_user (LATER, "ssh",
+                           "case \" $* \" in *BatchMode*) exit 255;; esac\n"
+                           "[ \"$SSH_ASKPASS_REQUIRE\" = never ] || exit 255\n"
+                           "echo 'The server greets you. Password: ' >&2; sleep 0.2\n" TTY_ASKS (
+                               "The key is x.\\nAre you sure (yes/no/[fingerprint])? ") NEED ("yes")
+                               TTY_ASKS ("Enter passphrase for key: ") NEED ("phrase")
+                                   TTY_ASKS ("(ann@web) choose one>") NEED ("") CONNECT),
+              &dialog, 3);
+  cr_expect_str_eq (dialog.questions[0], "The key is x.\nAre you sure (yes/no/[fingerprint])? ");
+  cr_expect_not (dialog.secrets[0]);
+  cr_expect_str_eq (dialog.questions[1], "Enter passphrase for key: ");
+  cr_expect (dialog.secrets[1]);
+  cr_expect_str_eq (dialog.questions[2], "(ann@web) choose one>");
+}
+
+Test (prompt, a_terminal_needs_no_session_behind_it)
+{
+  struct dialog dialog = { .answers = { "secret" }, .hop = 1 };
+  char url[2048];
+  snprintf (url, sizeof url, "%s&protocol=plain",
+            url_of_user (LATER, "doas",
+                         DOAS TTY_ASKS ("doas password: ") NEED ("secret") "exec \"$@\"\n"));
+  expect_way (url, &dialog, 1);
+}
+
+Test (prompt, wrong_answers_at_a_terminal_are_told_apart)
+{
+  static const struct
+  {
+    const char *question, *sentence;
+  } rows[] = {
+    { "ann@web's password: ", "web: the password was wrong: it was asked for again" },
+    { "Enter passphrase for key '/k': ", "web: the passphrase was wrong: it was asked for again" },
+    { "Are you sure (yes/no)? ", "web: the answer was not accepted: it was asked for again" },
+  };
+  for (size_t i = 0; i < COUNT (rows); i++)
+    {
+      char script[512];
+      struct dialog dialog = { .answers = { "guess" }, .hop = 1 };
+      snprintf (
+          script, sizeof script,
+          "for i in 1 2 3; do printf '%%s' \"%s\" >/dev/tty; read -r answer </dev/tty; done\n",
+          rows[i].question);
+      expect_no_way (url_of_user (LATER, "ssh", script), &dialog, 1, rows[i].sentence);
+    }
+}
+
+Test (prompt, a_refusal_ends_what_asks_at_a_terminal)
+{
+  struct dialog dialog = { .answers = { NULL }, .hop = 1 };
+  expect_no_way (url_of_user (LATER, "ssh", TTY_ASKS ("password: ") CONNECT), &dialog, 1,
+                 "web: nobody has answered what was asked on the way there");
+}
+
+Test (prompt, a_terminal_can_ask_for_much)
+{
+  struct dialog dialog = { .answers = { "1", "2", "3", "4", "5", "6", "7", "8" }, .hop = 1 };
+  expect_way (
+      url_of_user (LATER, "ssh",
+                   "for i in 1 2 3 4 5 6 7 8; do printf \"$i? \" >/dev/tty; "
+                   "read -r answer </dev/tty; [ $answer = $i ] || exit 255; done\n" CONNECT),
+      &dialog, 8);
+}
+
+Test (prompt, without_a_callback_a_later_hop_has_no_terminal)
+{
+  struct lr_error error;
+  lr_connection *connection;
+  struct lr_open_args args =
+      LR_OPEN_ARGS (.url = url_of_user (
+                        LATER, "ssh",
+                        "case \" $* \" in *' -o BatchMode=yes '*) ;; *) exit 255;; esac\n"
+                        "(: </dev/tty) 2>/dev/null && exit 255\n" CONNECT));
+  cr_assert_eq (lr_open (NULL, &args, &connection, &error), 0, "%s", error.message);
+  lr_close (connection);
+}
+
+/* One of before there were terminals.  */
+Test (prompt, an_older_dispatcher_passes_nothing_on)
+{
+  char older[1024], before[1100];
+  struct dialog dialog = { .count = 0 };
+  snprintf (older, sizeof older,
+            "#!/bin/bash\n%s/longreach-dispatcher \"$@\" | { read -r banner; "
+            "echo \"${banner/,asking/}\"; exec cat; }\n",
+            getenv ("LONGREACH_DISPATCHER_DIR"));
+  write_file (path_in ("older"), older, strlen (older), 0755);
+  snprintf (before, sizeof before, "local:?dispatcher=%s,", path_in ("older"));
+  expect_way (url_of_user (before, "ssh",
+                           "case \" $* \" in *' -o BatchMode=yes '*) ;; *) exit 255;; esac\n"
+                           "(: </dev/tty) 2>/dev/null && exit 255\n" CONNECT),
+              &dialog, 0);
+  expect_no_way (
+      url_of_user (before, "ssh", "echo 'ann@web: Permission denied (password).' >&2; exit 255\n"),
+      &dialog, 0,
+      "web: the server did not let us in; ssh says: ann@web: Permission denied "
+      "(password).; what is asked there can't be passed on, since the dispatcher of the "
+      "hop before is of an older version");
+}
+
 /* The time stands still, and the connection can be closed while a question is open.  */
 Test (prompt, who_is_asked_on_streams_takes_their_time)
 {

@@ -144,6 +144,51 @@ else
 fi
 mv "$scratch/ssh/known_hosts.kept" "$scratch/ssh/known_hosts"
 
+# Behind another hop the same is asked, and the terminal there shows nothing of it.
+known=$scratch/home/ann/known
+later="longreach run 'ssh:ann@web?config=$scratch/ssh_config,"
+later+="ssh:ann@guarded?config=$scratch/ssh_config&option=UserKnownHostsFile=$known'"
+start "$later -- true$finish"
+comes "a host's key is asked for at the second hop" shows "(yes/no/[fingerprint])?"
+comes "and whose" shows "longreach: guarded (hop 2): The authenticity of host 'guarded"
+comes "and shown by its fingerprint" shows \
+  "$(ssh-keygen -l -f "$scratch/ssh/host_key.pub" | cut -d' ' -f2)"
+type_line "no"
+comes "a host's key that nobody confirms there ends it" shows_line "status=255"
+comes "a host's key that nobody confirms there has a sentence" shows \
+  "guarded: the host's key is not known yet, and nobody has confirmed it; ssh says: Host key verification failed."
+start "$later -- id -un$finish"
+comes "a host's key is asked for there again" shows "(yes/no/[fingerprint])?"
+type_line "maybe"
+comes "what is no answer is asked for in other words" shows "Please type 'yes', 'no' or the fingerprint:"
+type_line "yes"
+comes "what is typed then can be seen" shows "fingerprint: yes"
+comes "then the password is asked for" shows "guarded (hop 2): ann@guarded's password:"
+type_line "$PASSWORD"
+comes "both let in" shows_line "ann"
+comes "that is no failure either" shows_line "status=0"
+if shows "$PASSWORD" || shows_times "(yes/no" 2; then
+  not_ok "what was typed comes back from nowhere" "$(screen)"
+else
+  ok "what was typed comes back from nowhere"
+fi
+if grep -q '^guarded ' "$known"; then
+  ok "the host's key is known there"
+else
+  not_ok "the host's key is known there" "$(cat "$known")"
+fi
+start "$later -- id -un$finish"
+comes "the password is asked for, and nothing else" shows "password:"
+keys C-d
+comes "Ctrl-D refuses it there too" shows "guarded: nobody has answered what was asked on the way there"
+as_before "after Ctrl-D at a later hop"
+start "$later -- id -un"
+comes "a password is asked for there" shows "password:"
+keys C-c
+comes "Ctrl-C gives that up" shows_line "here:"
+comes "Ctrl-C ends both" no_clients
+as_before "after Ctrl-C at a later hop"
+
 cp "$scratch/ssh/key" "$scratch/ssh/locked_key"
 ssh-keygen -q -p -P '' -N 'open it' -f "$scratch/ssh/locked_key" > /dev/null
 sed "s,$scratch/ssh/key,$scratch/ssh/locked_key," "$scratch/ssh_config" > "$scratch/locked_config"

@@ -216,13 +216,14 @@ enum lr_connector_flags
   LR_SAME_SYSTEM = 8,         /* the far side runs the programs and sees the files of the side where
                                  the hop starts: the installed dispatcher is started there as it is */
   LR_ASKS = 16,  /* its program asks for passwords and the like through the program that
-                    SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask; of the first hop only */
+                    SSH_ASKPASS or SUDO_ASKPASS names, where lr_hop_may_ask; of the first hop only,
+                    and elsewhere at a terminal if LR_AT_TERMINAL */
   LR_WAITS = 32, /* its program may read what is sent before the command does, as one that asks:
                     nothing is sent until the far side's shell reads, as with bootstrap=wait */
   LR_OTHER_USER = 64,   /* with LR_SAME_SYSTEM: the far side is another user, who may not be able to
                            read what belongs to this one */
   LR_AT_TERMINAL = 128, /* with `prompt`: its program asks at its terminal, and is given one beside
-                           its streams; of the first hop only */
+                           its streams where lr_hop_may_ask */
 };
 
 struct lr_connector
@@ -287,12 +288,13 @@ struct lr_connector
   void (*file_system) (lr_call *call, const struct lr_path_args *args);
 
   /* A hook, as those above, for a program that asks on its own streams, at any hop: on standard
-     error, and it reads the answer, a line, on standard input.  Set OUT to the question, for a
+     error, and it reads the answer, a line, on standard input; or at its terminal, if
+     LR_AT_TERMINAL, and SAID is what it says there.  Set OUT to the question, for a
      person, if SAID, the last that the program has said since it was answered, ends in one that is
      to be answered now; unless lr_hop_may_ask, to a sentence for who can do something about that,
-     and the connection fails with it.  It is called until INNER runs.  What goes to INNER is sent
-     when that says that it reads, so that none of it is taken for an answer; only protocol=plain
-     has no such beginning, and then nothing is asked.  */
+     and the connection fails with it.  It is called until INNER runs.  What goes to INNER on the
+     streams that it asks on is sent when INNER says that it reads, so that none of it is taken for
+     an answer; only protocol=plain has no such beginning, and then nothing is asked on streams.  */
   void (*prompt) (const lr_hop *hop, const char *said, lr_text *out);
 };
 

@@ -285,8 +285,8 @@ typedef void lr_callback (void *data, int status, void *result, const struct lr_
 
 /* ---- questions ----
 
-   What the first hop's program asks, as ssh asks for a password, a passphrase, or whether a host's
-   key is the right one, is passed on to the application that opens the connection.  The application
+   What a hop's program asks, as ssh asks for a password, a passphrase, or whether a host's key is
+   the right one, is passed on to the application that opens the connection.  The application
    answers each question once: in the callback, or later, also after the connection has ended.  The
    time of lr_open_args does not run while a question is open.  */
 

@@ -1,8 +1,7 @@
 /* doas: another user of the system where the hop starts, through doas.
 
-   doas asks at its terminal and nowhere else, so that it can be answered only where longreach can
-   give it one: at the first hop.  Elsewhere, and where nobody would answer, it is told not to ask.
- */
+   doas asks at its terminal and nowhere else, so it is given one beside its streams.  Where nobody
+   would answer it is told not to ask.  */
 
 #include "plugins/phrases.h"
 #include "plugins/words.h"
@@ -45,10 +44,10 @@ doas_prompt (const lr_hop *hop, const char *said, lr_text *out)
 static const struct phrase phrases[] = {
   { "doas: ", "Authentication required",
     "a password is needed, and it can't be asked for: let doas.conf say nopass for this user, or "
-    "let longreach ask, at a terminal or through a prompt callback, which doas has at the first "
-    "hop only" },
+    "let longreach ask, at a terminal or through a prompt callback" },
   { "doas: ", "a tty is required",
-    "a password is needed, and it can't be asked for: let doas.conf say nopass for this user" },
+    "a password is needed, and no terminal can be had to ask for it: let doas.conf say nopass for "
+    "this user" },
   { "doas: ", "Authentication failed", "the password was wrong" },
   { "doas: ", "Authorization failed", "the password was wrong" },
   { "doas: ", "Operation not permitted", "doas.conf doesn't let this user do that" },

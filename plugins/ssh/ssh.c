@@ -119,7 +119,19 @@ ssh_wrap (const lr_hop *hop, const lr_command *inner, lr_command *out)
   add_remote_command (out, inner);
 }
 
+/* At a terminal ssh says nothing that is no question.  What it asks on behalf of the server may
+   have any form.  */
+static void
+ssh_prompt (const lr_hop *hop, const char *said, lr_text *out)
+{
+  const char *question = said + strspn (said, "\r\n");
+  (void) hop;
+  if (question[strspn (question, " \t\r\n")] != '\0')
+    lr_text_set (out, "%s", question);
+}
+
 LR_CONNECTOR (ssh, "ssh", "a host, through the OpenSSH client", .target_form = LR_TARGET_HOST,
-              .flags = LR_TAKES_USER | LR_TAKES_PORT | LR_ASKS, .options = ssh_options,
-              .wrap = ssh_wrap, .explain = ssh_explain);
+              .flags = LR_TAKES_USER | LR_TAKES_PORT | LR_ASKS | LR_AT_TERMINAL,
+              .options = ssh_options, .wrap = ssh_wrap, .explain = ssh_explain,
+              .prompt = ssh_prompt);
 LR_PLUGIN ("0.1", &ssh);
