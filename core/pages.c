@@ -23,9 +23,10 @@ struct pages
   uint64_t limit, came;  /* bytes */
   struct buffer waiting; /* what came and was not told */
   struct listing_reader reader;
-  bool ended; /* the call is answered, and waits for that */
-  bool tells; /* a blocking caller has to */
-  bool *gone; /* is set when this is freed; NULL: nobody looks */
+  bool ended;  /* the call is answered, and waits for that */
+  bool tells;  /* a blocking caller has to */
+  bool giving; /* a page, in a callback, which may end the call: then only memory is left of this */
+  bool gone;
   struct loop_call notice;
   struct loop_call passed; /* by the connector's thread */
 };
@@ -61,13 +62,13 @@ pages_free (struct pages *pages)
 {
   if (pages == NULL)
     return;
-  if (pages->gone != NULL)
-    *pages->gone = true;
   if (pages->notice.queued)
     loop_remove_notice (loop_of (pages), &pages->notice);
   listing_reader_free (&pages->reader);
   buffer_free (&pages->waiting);
-  free (pages);
+  pages->gone = true;
+  if (!pages->giving)
+    free (pages);
 }
 
 /* ---- telling ---- */
@@ -131,12 +132,14 @@ static bool
 give (struct pages *pages, const struct lr_list_result *page)
 {
   struct lr_call *call = pages->call;
-  bool gone = false;
-  pages->gone = &gone;
+  pages->giving = true;
   int enough = pages->page (pages->data, page);
-  if (gone)
-    return false;
-  pages->gone = NULL;
+  pages->giving = false;
+  if (pages->gone)
+    {
+      free (pages);
+      return false;
+    }
   if (call->completion == NULL)
     return false;
   if (enough != 0)

@@ -109,23 +109,26 @@ operate (const char *text, mode_t who, bool is_directory, mode_t *mode)
   return text;
 }
 
+/* Carry out the clause that TEXT begins with; NULL: it begins with none.  */
+static const char *
+carry_out (const char *text, bool is_directory, mode_t *mode)
+{
+  mode_t who = 0, class;
+  for (; (class = bits_of (classes, *text)) != 0; text++)
+    who |= class;
+  if (!is_operator (*text))
+    return NULL;
+  do
+    text = operate (text, who, is_directory, mode);
+  while (text != NULL && is_operator (*text));
+  return text;
+}
+
 bool
 mode_change (const char *text, bool is_directory, mode_t *mode)
 {
-  bool more;
-  do
-    {
-      mode_t who = 0, class;
-      for (; (class = bits_of (classes, *text)) != 0; text++)
-        who |= class;
-      if (!is_operator (*text))
-        return false;
-      while (text != NULL && is_operator (*text))
-        text = operate (text, who, is_directory, mode);
-      more = text != NULL && *text == ',';
-      if (more)
-        text++;
-    }
-  while (more);
+  text = carry_out (text, is_directory, mode);
+  while (text != NULL && *text == ',')
+    text = carry_out (text + 1, is_directory, mode);
   return text != NULL && *text == '\0';
 }
