@@ -53,6 +53,7 @@ extern const struct subcommand link_subcommand;
 extern const struct subcommand readlink_subcommand;
 extern const struct subcommand chmod_subcommand;
 extern const struct subcommand chown_subcommand;
+extern const struct subcommand touch_subcommand;
 extern const struct subcommand mktemp_subcommand;
 extern const struct subcommand df_subcommand;
 extern const struct subcommand batch_subcommand;

@@ -148,8 +148,10 @@ prepare (struct request *request, struct errand *errand)
           seconds--;
           rest += 1000000000;
         }
-      attributes->times[i] =
-          (struct timespec){ .tv_sec = seconds, .tv_nsec = set[i] ? (long) rest : UTIME_OMIT };
+      attributes->times[i] = (struct timespec){ .tv_sec = seconds,
+                                                .tv_nsec = !set[i]                 ? UTIME_OMIT
+                                                           : times[i] == INT64_MIN ? UTIME_NOW
+                                                                                   : (long) rest };
     }
   errand->slow = asked->recursive || mounts_may_hang (asked->path.data, asked->follow_links);
   return true;

@@ -511,6 +511,10 @@ def mode_and_times_are_set(bench):
     bench.change(path, set_atime=True, atime=-5, set_mtime=True, mtime=0)
     info = os.stat(path)
     assert (info.st_atime_ns, info.st_mtime_ns) == (-5, 0), info
+    before = time.time()
+    bench.change(path, set_mtime=True, mtime=-2**63)
+    info = os.stat(path)
+    assert info.st_atime_ns == -5 and before - 1 < info.st_mtime < time.time() + 1, info
     bench.fails(errno.ENOENT, "SetAttributes", path=bench.path("b"), **attributes(mode="644"))
 
 

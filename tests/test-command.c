@@ -1005,10 +1005,10 @@ compare_with_page (const char *page, const char *subcommand)
 }
 
 static const char *const all_subcommands[] = {
-  "run",     "shell",       "stat",     "get",           "put",   "ls",       "mkdir", "rm",
-  "mv",      "ln",          "readlink", "chmod",         "chown", "mktemp",   "df",    "batch",
-  "user",    "group",       "whoami",   "env",           "ping",  "hostname", "hops",  "doctor",
-  "plugins", "conformance", "config",   "new-connector", "help"
+  "run",    "shell",   "stat",        "get",    "put",           "ls",    "mkdir",    "rm",
+  "mv",     "ln",      "readlink",    "chmod",  "chown",         "touch", "mktemp",   "df",
+  "batch",  "user",    "group",       "whoami", "env",           "ping",  "hostname", "hops",
+  "doctor", "plugins", "conformance", "config", "new-connector", "help"
 };
 
 Test (command, help_and_the_manual_page_name_the_same_options)

@@ -1,4 +1,4 @@
-/* ls mkdir rm mv ln readlink chmod chown mktemp df, as a person or a script meets them.  */
+/* ls mkdir rm mv ln readlink chmod chown touch mktemp df, as a person or a script meets them.  */
 
 #include "tests/command.h"
 
@@ -304,6 +304,136 @@ Test (path_commands, chown_sets_owner_and_group)
   cr_expect (lstat ("link", &info) == 0 && info.st_uid == 0 && info.st_gid == 78);
   succeed ("chown", "-R", "local:", "0:0", ".", NULL);
   cr_expect (stat ("file", &info) == 0 && info.st_uid == 0 && info.st_gid == 0);
+}
+
+/* ---- touch ---- */
+
+/* What stat says of the times of the last modification and access of PATH, as seconds.  */
+static void
+expect_times (const char *path, const char *modified, const char *accessed)
+{
+  struct finished got = run_program (WORDS ("stat", "-c", "%.9Y %.9X", path), NULL, 0);
+  char expected[128];
+  snprintf (expected, sizeof expected, "%s %s\n", modified, accessed);
+  cr_expect_str_eq (got.output, expected);
+  free_finished (&got);
+}
+
+Test (path_commands, touch_makes_what_is_not_there_and_sets_times)
+{
+  succeed ("mkdir", "local:", "d", NULL);
+  umask (077);
+  succeed ("touch", "local:", "d/a", "b", "-x", NULL);
+  cr_expect (mode_of ("d/a") == 0644 && mode_of ("b") == 0644 && mode_of ("-x") == 0644);
+  SHELL (0, "d/a\n", "", "find d -newermt '1 minute ago' -not -newermt '1 minute' -type f");
+  write_text ("b", "content");
+  chmod ("b", 0600);
+  succeed ("touch", "-d", "@-1.25", "local:", "b", "d", NULL);
+  expect_times ("b", "-1.250000000", "-1.250000000");
+  expect_times ("d", "-1.250000000", "-1.250000000");
+  SHELL (0, "content", "", "cat b");
+  cr_expect_eq (mode_of ("b"), 0600);
+  succeed ("touch", "-a", "-d", "@5", "local:", "b", NULL);
+  succeed ("touch", "-m", "-d", "@6", "local:", "b", NULL);
+  expect_times ("b", "6.000000000", "5.000000000");
+  succeed ("touch", "-am", "--reference=d", "local:", "b", "new", NULL);
+  expect_times ("b", "-1.250000000", "-1.250000000");
+  expect_times ("new", "-1.250000000", "-1.250000000");
+  succeed ("touch", "-c", "local:", "nosuch", "b", NULL);
+  SHELL (1, "", "", "test -e nosuch");
+  SHELL (0, "b\n", "", "find b -newermt '1 minute ago'");
+  LONGREACH (0, "{\"path\":\"b\"}\n", "", "touch", "--json", "local:", "b");
+  SHELL (0, "", "", "find . -name '.longreach*'");
+}
+
+Test (path_commands, touch_follows_links_also_to_where_nothing_is)
+{
+  succeed ("mkdir", "local:", "d", NULL);
+  write_text ("d/file", "");
+  make_symlink ("file", "d/link");
+  make_symlink ("../e", "d/dangling");
+  make_symlink ("dangling", "d/to-dangling");
+  make_symlink ("loop", "d/loop");
+  succeed ("touch", "-d", "@1", "local:", "d/link", "d/to-dangling", NULL);
+  expect_times ("d/file", "1.000000000", "1.000000000");
+  expect_times ("e", "1.000000000", "1.000000000");
+  LONGREACH (3, "", "longreach: localhost: *d/loop: *symbolic links*\n", "touch",
+             "local:", "d/loop");
+}
+
+Test (path_commands, touch_says_what_it_could_not_do)
+{
+  write_text ("file", "");
+  LONGREACH (1, "", "longreach: localhost: *no/: No such file or directory\n", "touch",
+             "local:", "no/such");
+  LONGREACH (1, "", "longreach: localhost: *no/: No such file or directory\n", "touch",
+             "local:", "no/");
+  LONGREACH (3, "", "longreach: localhost: *file/x: Not a directory\n", "touch",
+             "local:", "file/x");
+  LONGREACH (1, "", "longreach: localhost: nosuch does not exist\n", "touch", "-r", "nosuch",
+             "local:", "x");
+  LONGREACH (2, "", "longreach: touch: --date takes *, not \"tomorrow\"\n", "touch", "-d",
+             "tomorrow", "local:", "x");
+  LONGREACH (2, "", "longreach: touch: --date and --reference *\n", "touch", "-d", "@1", "-r",
+             "file", "local:", "x");
+  SHELL (0, "file\n", "", "ls -A");
+}
+
+Test (path_commands, touch_knows_the_times_that_it_says_it_knows)
+{
+  static const struct
+  {
+    const char *text, *seconds; /* NULL: refused */
+  } times[] = {
+    { "@0", "0.000000000" },
+    { "@1.5", "1.500000000" },
+    { "@1.0000000019", "1.000000001" },
+    { "@-0.5", "-0.500000000" },
+    { "@4102444800", "4102444800.000000000" },
+    { "1970-01-01T00:00:00Z", "0.000000000" },
+    { "1970-01-01T01:00:00+01:00", "0.000000000" },
+    { "1969-12-31T22:30-0130", "0.000000000" },
+    { "1970-01-01T05:00:00.25+05", "0.250000000" },
+    { "2024-02-29 12:00:00,000000001Z", "1709208000.000000001" },
+    { "2026-11-22T10:00:00", "1795338000.000000000" },
+    { "2026-07-22T10:00", "1784707200.000000000" },
+    { "2026-11-22", "1795302000.000000000" },
+    { "1969-12-31T23:59:59Z", "-1.000000000" },
+    { "", NULL },
+    { "@", NULL },
+    { "@1.", NULL },
+    { "@+1", NULL },
+    { "@1 ", NULL },
+    { "@99999999999", NULL },
+    { "@99999999999999999999", NULL },
+    { "1234", NULL },
+    { "2026-11-22T", NULL },
+    { "2026-11-22T10", NULL },
+    { "2026-11-22T24:00:00Z", NULL },
+    { "2026-11-22T10:60:00Z", NULL },
+    { "2026-11-22T10:00:60Z", NULL },
+    { "2026-11-22T10:00:00.Z", NULL },
+    { "2026-11-22T10:00:00z", NULL },
+    { "2026-11-22T10:00:00+1", NULL },
+    { "2026-11-22T10:00:00+01:", NULL },
+    { "2026-11-22T10:00:00Zx", NULL },
+    { "2026-02-29", NULL },
+    { "2026-00-10", NULL },
+    { "2026-13-10", NULL },
+    { "2026-10-00", NULL },
+    { "26-11-22", NULL },
+    { "2263-01-01T00:00:00Z", NULL },
+  };
+  setenv ("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+    if (times[i].seconds == NULL)
+      LONGREACH (2, "", "longreach: touch: --date takes *\n", "touch", "-d", times[i].text,
+                 "local:", "file");
+    else
+      {
+        succeed ("touch", "-d", times[i].text, "local:", "file", NULL);
+        expect_times ("file", times[i].seconds, times[i].seconds);
+      }
 }
 
 /* ---- mktemp and df ---- */

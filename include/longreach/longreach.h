@@ -769,6 +769,10 @@ struct lr_path_args
 int lr_read_link (lr_connection *connection, const struct lr_path_args *args, char **result,
                   struct lr_error *error);
 
+/* A time that is the far side's present one when it is set.  Whoever may write a file may set both
+   of its times to this; any other is its owner's to set.  */
+#define LR_NOW INT64_MIN
+
 struct lr_set_attributes_args
 {
   uint32_t size;
@@ -783,7 +787,7 @@ struct lr_set_attributes_args
   lr_flag set_atime;
   lr_flag set_mtime;
   int64_t atime_ns;
-  int64_t mtime_ns; /* nanoseconds since the epoch */
+  int64_t mtime_ns; /* nanoseconds since the epoch, or LR_NOW */
   uint64_t timeout_ms;
 };
 
