@@ -523,7 +523,7 @@ check_files_attributes_refused (struct trial *trial)
   const char *file = place (trial, "file");
   UPLOAD (trial, .file = file, .mode = "640");
   SET_ATTRIBUTES_FAILS (trial, remote_os (ENOENT), .path = place (trial, "nothing"), .mode = "600");
-  SET_ATTRIBUTES_FAILS (trial, invalid_value ("mode"), .path = file, .mode = "u+x");
+  SET_ATTRIBUTES_FAILS (trial, invalid_value ("mode"), .path = file, .mode = "u+q");
   SET_ATTRIBUTES_FAILS (trial, invalid_value ("owner"), .path = file, .mode = "600",
                         .owner = "no-such-user-anywhere");
   SET_ATTRIBUTES_FAILS (trial, invalid_value ("group"), .path = file, .mode = "600",
