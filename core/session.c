@@ -17,9 +17,9 @@
 
 #include "core/session.h"
 
+#include "core/banner.h"
 #include "core/buffer.h"
 #include "core/error.h"
-#include "core/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,14 +32,11 @@ enum
   CHANNELS_DEFAULT = 1024, /* that a server takes which doesn't say */
   PLACES_KEPT = 16,        /* for short requests */
   NUMBERS_KEPT = 1 << 24,  /* for what waits when they come to their end */
-  VERSION_SIZE = 32,
-  NOISE_MAX = 1 << 20,   /* bytes before the banner */
-  LINE_MAX_SIZE = 4096,  /* bytes of the noise's end that are looked at and kept */
-  CONTROL_MAX = 1 << 20, /* bytes that wait, behind which nothing comes that could be left out */
-  WINDOW_MAX = 4 << 20,  /* bytes that one stream's window grows to, and all of them together */
-  CREDIT_PARTS = 8,      /* of a window: each is given back as soon as it is consumed */
-  DATA_MIN = 4 << 10,    /* bytes of a Data on a slow link */
-  TOO_SLOW = 50,         /* milliseconds that one Data may take */
+  CONTROL_MAX = 1 << 20,   /* bytes that wait, behind which nothing comes that could be left out */
+  WINDOW_MAX = 4 << 20,    /* bytes that one stream's window grows to, and all of them together */
+  CREDIT_PARTS = 8,        /* of a window: each is given back as soon as it is consumed */
+  DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
+  TOO_SLOW = 50,           /* milliseconds that one Data may take */
   FAST = 10,
 };
 
@@ -97,14 +94,8 @@ struct session
   uint32_t lease;
   bool open;
   bool held; /* no request is sent yet */
-  bool unremoved;
-  bool asking;                /* SpawnAsking is served */
-  char version[VERSION_SIZE]; /* the dispatcher's */
   bool no_memory;
-
-  char noise[LINE_MAX_SIZE + 1]; /* the end of what came before the banner */
-  size_t noise_size;
-  size_t noise_total;
+  struct banner banner;
 
   struct frame_decoder decoder;
   struct session_channel *buckets[BUCKETS];
@@ -140,6 +131,7 @@ session_new (const char *nonce, uint32_t lease, const struct session_hooks *hook
       free (session);
       return NULL;
     }
+  session->banner.nonce = session->nonce;
   session->lease = lease;
   session->hooks = hooks;
   session->context = context;
@@ -197,33 +189,32 @@ session_no_memory (const struct session *session)
 const char *
 session_noise (const struct session *session, size_t *size)
 {
-  *size = session->noise_size;
-  return session->noise;
+  *size = session->banner.noise_size;
+  return session->banner.noise;
 }
 
 void
 session_forget_noise (struct session *session)
 {
-  session->noise_size = session->noise_total = 0;
-  session->noise[0] = '\0';
+  banner_forget_noise (&session->banner);
 }
 
 const char *
 session_version (const struct session *session)
 {
-  return session->version;
+  return session->banner.version;
 }
 
 bool
 session_serves_asking (const struct session *session)
 {
-  return session->asking;
+  return session->banner.asking;
 }
 
 bool
 session_is_unremoved (const struct session *session)
 {
-  return session->unremoved;
+  return session->banner.unremoved;
 }
 
 /* ---- control output ---- */
@@ -809,132 +800,6 @@ session_sent (struct session *session, size_t size, int64_t milliseconds)
     data_sent (session, size);
 }
 
-/* ---- the banner ---- */
-
-static unsigned
-parse_number (const char *text)
-{
-  unsigned long value = strtoul (text, NULL, 10);
-  return value > 65536 ? 65536 : (unsigned) value;
-}
-
-/* FEATURES is the last word of the banner.  */
-static void
-take_features (struct session *session, char *features)
-{
-  char *rest = NULL;
-  for (char *word = strtok_r (features, ",", &rest); word != NULL;
-       word = strtok_r (NULL, ",", &rest))
-    if (strncmp (word, "channels=", 9) == 0 && parse_number (word + 9) > 0)
-      session->limit = parse_number (word + 9);
-    else if (strcmp (word, "unremoved") == 0)
-      session->unremoved = true;
-    else if (strcmp (word, "asking") == 0)
-      session->asking = true;
-}
-
-enum banner
-{
-  BANNER_NONE,
-  BANNER_FOUND,
-  BANNER_WRONG, /* the problem is set */
-};
-
-/* Look for the banner in LINE, a whole one.  It may stand behind noise.  */
-static enum banner
-parse_banner (struct session *session, char *line, char *problem, size_t problem_size)
-{
-  for (char *start = line; (start = strstr (start, "LONGREACH ")) != NULL; start++)
-    {
-      char *word = start + strlen ("LONGREACH ");
-      char *end = word + strspn (word, "0123456789");
-      size_t length = strlen (session->nonce);
-      if (end == word || *end != ' ' || strncmp (end + 1, session->nonce, length) != 0
-          || end[1 + length] != ' ')
-        continue;
-      unsigned protocol = parse_number (word);
-      if (protocol != FRAME_PROTOCOL)
-        {
-          snprintf (problem, problem_size,
-                    "the dispatcher speaks protocol %u, and this library speaks protocol %d",
-                    protocol, FRAME_PROTOCOL);
-          return BANNER_WRONG;
-        }
-      const char *version = end + 1 + length + 1;
-      char *features = strchr (version, ' ');
-      text_escape (session->version, sizeof session->version, version, strcspn (version, " \r"));
-      if (features != NULL)
-        take_features (session, features + 1);
-      return BANNER_FOUND;
-    }
-  return BANNER_NONE;
-}
-
-static void
-keep_noise (struct session *session, const char *data, size_t size)
-{
-  session->noise_total += size;
-  if (session->noise_size + size > LINE_MAX_SIZE)
-    {
-      size_t kept = LINE_MAX_SIZE / 2;
-      if (session->noise_size > kept)
-        {
-          memmove (session->noise, session->noise + session->noise_size - kept, kept);
-          session->noise_size = kept;
-        }
-      if (size > LINE_MAX_SIZE / 2)
-        {
-          data += size - LINE_MAX_SIZE / 2;
-          size = LINE_MAX_SIZE / 2;
-        }
-    }
-  /* A NUL would hide what is behind it.  */
-  for (size_t i = 0; i < size; i++)
-    session->noise[session->noise_size + i] = (char) (data[i] == '\0' ? ' ' : data[i]);
-  session->noise_size += size;
-  session->noise[session->noise_size] = '\0';
-}
-
-/* Take bytes up to the end of a line, and look whether it was the banner.  Returns how many; false
-   in *FINE: the problem is set.  */
-static size_t
-take_line (struct session *session, const char *data, size_t size, bool *fine, char *problem,
-           size_t problem_size)
-{
-  const char *newline = memchr (data, '\n', size);
-  size_t taken = newline == NULL ? size : (size_t) (newline - data) + 1;
-  for (size_t done = 0, step; done < taken; done += step)
-    {
-      step = taken - done < FRAME_BANNER_MAX ? taken - done : FRAME_BANNER_MAX;
-      keep_noise (session, data + done, step);
-    }
-  if (newline != NULL)
-    {
-      char line[LINE_MAX_SIZE];
-      size_t length = session->noise_size - 1;
-      const char *before = memrchr (session->noise, '\n', length);
-      const char *start = before == NULL ? session->noise : before + 1;
-      length -= (size_t) (start - session->noise);
-      memcpy (line, start, length);
-      line[length] = '\0';
-      enum banner banner = parse_banner (session, line, problem, problem_size);
-      *fine = banner != BANNER_WRONG;
-      session->open = banner == BANNER_FOUND;
-      if (banner == BANNER_NONE && session->hooks->line != NULL
-          && session->hooks->line (session->context, line))
-        {
-          session->noise_size = (size_t) (start - session->noise);
-          session->noise[session->noise_size] = '\0';
-        }
-    }
-  if (!session->open && *fine && session->noise_total > NOISE_MAX)
-    {
-      *fine = false;
-      snprintf (problem, problem_size, "no dispatcher answers in the first %d bytes", NOISE_MAX);
-    }
-  return taken;
-}
-
 /* ---- receiving ---- */
 
 static bool
@@ -1082,9 +947,13 @@ session_receive (struct session *session, const char *data, size_t size, char *p
       size_t used = 0;
       if (!session->open)
         {
-          used = take_line (session, data, size, &fine, problem, problem_size);
+          fine = banner_take (&session->banner, data, size, &used, session->hooks->line,
+                              session->context, problem, problem_size);
+          session->open = session->banner.found;
           if (session->open)
             {
+              if (session->banner.channels > 0)
+                session->limit = session->banner.channels;
               send_hello (session);
               start_waiting (session);
               session->hooks->opened (session->context);
