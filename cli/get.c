@@ -2,6 +2,7 @@
 #include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/local_write.h"
+#include "cli/operands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -142,21 +143,23 @@ get_to (const char *url, const char *remote, const struct local_target *target)
 }
 
 static int
-get_tree (char **operands)
+get_trees (char **operands, size_t count)
 {
   if (given.offset != 0 || given.length != UINT64_MAX)
     return report_usage ("get: --offset and --length are for one file, not for -r");
-  return tree_copy (operands[0], false, operands[2], operands[1], given.preserve);
+  return tree_copy (operands[0], false, operands + 1, count - 1, given.preserve);
 }
 
 static int
 get_perform (char **operands, size_t count)
 {
-  (void) count;
   const char *remote = operands[1];
   const char *local = operands[2];
   if (given.recursive)
-    return get_tree (operands);
+    return get_trees (operands, count);
+  int wrong = operands_check_most (&get_subcommand, operands, count, 3);
+  if (wrong != 0)
+    return wrong;
   if (given.preserve)
     return report_usage (
         "get: --preserve is for -r: a file that is replaced keeps its mode anyway");
@@ -177,17 +180,17 @@ get_perform (char **operands, size_t count)
 
 const struct subcommand get_subcommand = {
   .name = "get",
-  .operands = "URL REMOTE LOCAL",
+  .operands = "URL REMOTE... LOCAL",
   .summary = "Fetch a file, or a tree of files",
   .details =
       "LOCAL can be a directory, for a file of the same name in it, or - for standard output. "
       "A file that is there is replaced whole or not at all, and keeps its mode. With -r modes and "
       "times are the far side's, and REMOTE goes into LOCAL if that is a directory, else it "
-      "becomes "
-      "LOCAL; of a REMOTE that ends with /. only the content goes there.",
+      "becomes LOCAL; of a REMOTE that ends with /. only the content goes there. Several go with "
+      "-r only, and into a directory that is there.",
   .options = get_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,
-  .most = 3,
+  .most = ANY_NUMBER,
   .perform = get_perform,
 };

@@ -71,7 +71,7 @@ report_misplaced_url (const struct subcommand *subcommand, char **operands, size
 }
 
 static int
-report_extra (const struct subcommand *subcommand, char **operands, size_t count)
+report_extra (const struct subcommand *subcommand, char **operands, size_t count, size_t most)
 {
   for (size_t i = 0; i < count; i++)
     if (operands[i][0] == '-' && operands[i][1] != '\0')
@@ -79,7 +79,14 @@ report_extra (const struct subcommand *subcommand, char **operands, size_t count
                            subcommand->name, operands[i],
                            subcommand->offers & OFFERS_URL ? "URL" : "operands");
   return report_usage ("%s takes no more operands than %s, so %s is one too many", subcommand->name,
-                       subcommand->operands, operands[subcommand->most]);
+                       subcommand->operands, operands[most]);
+}
+
+int
+operands_check_most (const struct subcommand *subcommand, char **operands, size_t count,
+                     size_t most)
+{
+  return count > most ? report_extra (subcommand, operands, count, most) : 0;
 }
 
 int
@@ -89,8 +96,9 @@ operands_check (const struct subcommand *subcommand, char **operands, size_t cou
   size_t misplaced = url_first ? find_misplaced_url (operands, count) : 0;
   if (misplaced != 0)
     return report_misplaced_url (subcommand, operands, count, misplaced);
-  if (subcommand->most != ANY_NUMBER && count > subcommand->most)
-    return report_extra (subcommand, operands, count);
+  int status = operands_check_most (subcommand, operands, count, subcommand->most);
+  if (status != 0)
+    return status;
   if (count < subcommand->least)
     return report_usage ("%s needs %s; see longreach %s --help", subcommand->name,
                          subcommand->operands, subcommand->name);

@@ -15,4 +15,8 @@ bool operands_look_like_url (const char *text);
    wrong and what may have been meant.  */
 int operands_check (const struct subcommand *subcommand, char **operands, size_t count);
 
+/* The same where its options allow no more than MOST.  */
+int operands_check_most (const struct subcommand *subcommand, char **operands, size_t count,
+                         size_t most);
+
 #endif

@@ -3,6 +3,7 @@
 #include "cli/json.h"
 #include "cli/local_read.h"
 #include "cli/local_target.h"
+#include "cli/operands.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/results.h"
@@ -142,20 +143,22 @@ put_to (const char *url, const struct sending *sending)
 }
 
 static int
-put_tree (char **operands)
+put_trees (char **operands, size_t count)
 {
   if (given.mode != NULL || given.owner != NULL || given.group != NULL || given.sync)
     return report_usage ("put: --mode, --owner, --group and --sync are for one file, not for -r");
-  return tree_copy (operands[0], true, operands[1], operands[2], given.preserve);
+  return tree_copy (operands[0], true, operands + 1, count - 1, given.preserve);
 }
 
 static int
 put_perform (char **operands, size_t count)
 {
-  (void) count;
   const char *local = operands[1];
   if (given.recursive)
-    return put_tree (operands);
+    return put_trees (operands, count);
+  int wrong = operands_check_most (&put_subcommand, operands, count, 3);
+  if (wrong != 0)
+    return wrong;
   if (strcmp (local, "-") == 0 && ends_with_slash (operands[2]))
     return report_usage ("standard input has no name to put after %s: name the file there",
                          operands[2]);
@@ -174,16 +177,17 @@ put_perform (char **operands, size_t count)
 
 const struct subcommand put_subcommand = {
   .name = "put",
-  .operands = "URL LOCAL REMOTE",
+  .operands = "URL LOCAL... REMOTE",
   .summary = "Send a file, or a tree of files",
   .details =
       "LOCAL can be - for standard input. If REMOTE ends with a /, the file gets LOCAL's name "
       "in that directory. A file that is there is replaced whole or not at all. With -r modes and "
       "times are kept, and LOCAL goes into REMOTE if that is a directory, else it becomes REMOTE; "
-      "of a LOCAL that ends with /. only the content goes there.",
+      "of a LOCAL that ends with /. only the content goes there. Several go with -r only, and into "
+      "a directory that is there.",
   .options = put_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT | OFFERS_PROGRESS,
   .least = 3,
-  .most = 3,
+  .most = ANY_NUMBER,
   .perform = put_perform,
 };

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Whether anything was left out, by whose fault.  */
@@ -68,7 +69,7 @@ copy_at (lr_connection *connection, bool put, struct lr_tree_args *args)
   if (json_wanted)
     json_print (results_tree (tree));
   lr_free (result);
-  return problems.there ? STATUS_REFUSED : problems.here ? STATUS_USAGE : STATUS_DONE;
+  return 0;
 }
 
 static bool
@@ -77,18 +78,127 @@ ends_with_slash (const char *path)
   return path[0] != '\0' && path[strlen (path) - 1] == '/';
 }
 
-int
-tree_copy (const char *url, bool put, const char *here, const char *there, bool preserve)
+/* Trees that are copied with one command.  */
+struct copying
+{
+  bool put;
+  bool preserve;
+  char **sources;
+  size_t count;
+  const char *target;
+};
+
+/* Whether the target is a directory, at whichever end it is.  Returns 0 or an exit status.  */
+static int
+look_at_target (lr_connection *connection, const struct copying *copying, bool *is_directory)
+{
+  struct stat info;
+  struct lr_stat_result *result;
+  struct lr_error error;
+  struct lr_stat_args args =
+      LR_STAT_ARGS (.path = copying->target, .follow_links = 1, .timeout_ms = timeout_left ());
+  *is_directory = false;
+  if (!copying->put)
+    {
+      *is_directory = stat (copying->target, &info) == 0 && S_ISDIR (info.st_mode);
+      return 0;
+    }
+  if (lr_stat (connection, &args, &result, &error) != 0)
+    return report_failure (&error);
+  *is_directory = result != NULL && result->type == LR_FILE_DIRECTORY;
+  lr_free (result);
+  return 0;
+}
+
+static int
+copy_one (lr_connection *connection, const struct copying *copying, const char *source)
 {
   struct lr_tree_args args =
-      LR_TREE_ARGS (.place = LR_TREE_AS_CP, .here = here, .there = there, .preserve = preserve,
-                    .follow = ends_with_slash (put ? here : there));
+      LR_TREE_ARGS (.place = copying->count > 1 ? LR_TREE_INSIDE : LR_TREE_AS_CP,
+                    .here = copying->put ? source : copying->target,
+                    .there = copying->put ? copying->target : source, .preserve = copying->preserve,
+                    .follow = ends_with_slash (source));
+  return copy_at (connection, copying->put, &args);
+}
+
+/* Whether what failed with STATUS would fail again.  */
+static bool
+is_final (int status)
+{
+  return interruption_signal () != 0 || status == STATUS_TIMEOUT || status == STATUS_CONNECTION;
+}
+
+static int
+copy_each (lr_connection *connection, const struct copying *copying)
+{
+  int status = 0;
+  if (copying->count > 1)
+    {
+      bool is_directory;
+      status = look_at_target (connection, copying, &is_directory);
+      if (status == 0 && !is_directory)
+        status = report_usage ("several sources go into a directory that is there, which %s is not",
+                               copying->target);
+      if (status != 0)
+        return status;
+    }
+  for (size_t i = 0; i < copying->count && !is_final (status); i++)
+    {
+      int failed = copy_one (connection, copying, copying->sources[i]);
+      status = failed != 0 ? failed : status;
+    }
+  if (status != 0)
+    return status;
+  return problems.there ? STATUS_REFUSED : problems.here ? STATUS_USAGE : STATUS_DONE;
+}
+
+/* The last component of PATH, by which it goes into a directory, and how long it is; 0: it has
+   none, and its content goes there.  */
+static size_t
+find_name (const char *path, const char **name)
+{
+  size_t end = strlen (path);
+  while (end > 0 && path[end - 1] == '/')
+    end--;
+  size_t start = end;
+  while (start > 0 && path[start - 1] != '/')
+    start--;
+  *name = path + start;
+  bool is_none = end - start <= 2 && strspn (*name, ".") >= end - start;
+  return is_none ? 0 : end - start;
+}
+
+/* Two of a name would be mixed, or the second take the place of the first.  Returns an exit status,
+   having reported them, or 0.  */
+static int
+check_names (const struct copying *copying)
+{
+  for (size_t i = 1; i < copying->count; i++)
+    for (size_t j = 0; j < i; j++)
+      {
+        const char *one, *other;
+        size_t size = find_name (copying->sources[i], &one);
+        if (size > 0 && find_name (copying->sources[j], &other) == size
+            && memcmp (one, other, size) == 0)
+          return report_usage ("%s and %s would both become %.*s in %s", copying->sources[j],
+                               copying->sources[i], (int) size, one, copying->target);
+      }
+  return 0;
+}
+
+int
+tree_copy (const char *url, bool put, char **paths, size_t count, bool preserve)
+{
+  const struct copying copying = { put, preserve, paths, count - 1, paths[count - 1] };
   lr_connection *connection;
-  int status = connect_open (url, &connection);
+  int status = check_names (&copying);
+  if (status != 0)
+    return status;
+  status = connect_open (url, &connection);
   if (status == 0)
     {
       interruption_begin ();
-      status = copy_at (connection, put, &args);
+      status = copy_each (connection, &copying);
       interruption_end ();
     }
   connect_end ();

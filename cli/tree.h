@@ -6,9 +6,12 @@
 #include <longreach/longreach.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Copy a tree between HERE, a local path, and THERE at URL, as cp -r does; PUT: to there. PRESERVE:
-   with owners.  Returns the exit status, having reported what failed.  */
-int tree_copy (const char *url, bool put, const char *here, const char *there, bool preserve);
+/* Copy trees between local paths and those at URL, as cp -r does; PUT: to there.  The last of COUNT
+   PATHS, two or more, is where they go: with several it has to be a directory, and each goes into
+   it, also after one has failed.  PRESERVE: with owners.  Returns the exit status, having reported
+   what failed.  */
+int tree_copy (const char *url, bool put, char **paths, size_t count, bool preserve);
 
 #endif

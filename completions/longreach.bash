@@ -88,7 +88,7 @@ _longreach_complete_as ()
     '[SCHEMA]') _longreach_offer "$(_longreach_schemas "$1")" "$3" '' ;;
     '[SUBCOMMAND]') _longreach_offer "$(_longreach_subcommands "$1")" "$3" '' ;;
     'FAMILY[/NAME]') _longreach_offer "$(_longreach_checks "$1")" "$3" '' ;;
-    LOCAL) compopt -o default ;;
+    LOCAL | LOCAL...) compopt -o default ;;
     DIR) compopt -o dirnames ;;
   esac
 }
@@ -158,7 +158,13 @@ _longreach_after_subcommand ()
     usage=${help%%$'\n'*}
     usage=${usage#"Usage: longreach ${_words[1]} "}
     read -ra operands <<< "${usage#'[OPTION]... '}"
-    _longreach_complete_as "$1" "${operands[last - index]}" "${_words[last]}"
+    if ((last - index < ${#operands[@]})); then
+      _longreach_complete_as "$1" "${operands[last - index]}" "${_words[last]}"
+    elif [[ $usage == *...* ]]; then
+      # One more of what there can be several of, or what comes last.
+      _longreach_complete_as "$1" "$(grep -o '[^ ]*\.\.\.' <<< "$usage" | tail -n 1)" "${_words[last]}"
+      _longreach_complete_as "$1" "${operands[-1]}" "${_words[last]}"
+    fi
   fi
 }
 

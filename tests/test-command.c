@@ -379,7 +379,7 @@ Test (command, exit_statuses_of_the_other_subcommands)
   LONGREACH (0, "content\n", "", "get", "local:", "file", "-");
   LONGREACH (1, "", "longreach: localhost: *no such file: nosuch\n", "get", "local:", "nosuch",
              "-");
-  LONGREACH (2, "", "longreach: get needs URL REMOTE LOCAL; *", "get", "local:", "file");
+  LONGREACH (2, "", "longreach: get needs URL REMOTE... LOCAL; *", "get", "local:", "file");
   LONGREACH (2, "", "longreach: cannot write nosuch/x: No such file or directory\n", "get",
              "local:", "file", "nosuch/x");
   LONGREACH (3, "", "*directory: Is a directory\n", "get", "local:", "directory", "x");
@@ -389,7 +389,7 @@ Test (command, exit_statuses_of_the_other_subcommands)
              "local:", "nosuch", "new");
   LONGREACH (2, "", "longreach: directory is a directory; *\n", "put", "local:", "directory",
              "new");
-  LONGREACH (2, "", "longreach: put needs URL LOCAL REMOTE; *", "put", "local:", "file");
+  LONGREACH (2, "", "longreach: put needs URL LOCAL... REMOTE; *", "put", "local:", "file");
   LONGREACH (3, "", "*localhost: mode: *9\n", "put", "--mode=9", "local:", "file", "new");
   LONGREACH (3, "", "*localhost: owner: *nosuch-user\n", "put", "--owner=nosuch-user",
              "local:", "file", "new");
@@ -1347,7 +1347,7 @@ Test (command, a_misplaced_url_is_recognised)
              "put", "a b", "local:", "it's");
   LONGREACH (2, "", "longreach: the URL comes first: longreach get local: file to\n", "get", "file",
              "local:", "to");
-  LONGREACH (2, "", "longreach: the URL comes first: longreach get URL REMOTE LOCAL\n", "get",
+  LONGREACH (2, "", "longreach: the URL comes first: longreach get URL REMOTE... LOCAL\n", "get",
              "file", "local:");
   LONGREACH (2, "", "longreach: the URL comes first: longreach stat local: /\n", "stat", "/",
              "local:");

@@ -139,6 +139,60 @@ copy put -- a/one/file h
 expect "nor is a directory one for a file" 3 "longreach: localhost: cannot replace h/file: Is a directory"
 nothing_temporary "and nothing is left of it"
 
+# ---- several ----
+
+mkdir one other into
+echo 1 > one/file
+echo 2 > other/file
+echo 3 > single
+for direction in put get; do
+  status=0
+  error=$("$longreach" "$direction" -r --json local: "$PWD/one" "$PWD/other/" "$PWD/single" into \
+    2>&1 > output) || status=$?
+  expect "$direction -r of several says nothing" 0 ''
+  if [ "$(cat into/one/file into/other/file into/single; find into | wc -l; wc -l < output)" \
+    = $'1\n2\n3\n6\n3' ]; then
+    ok "each goes into the directory, and has an answer"
+  else
+    not_ok "each goes into the directory, and has an answer" "$(find into) $(cat output)"
+  fi
+  rm -rf into/*
+  for target in nowhere single one/file; do
+    status=0
+    error=$("$longreach" "$direction" -r local: "$PWD/one" "$PWD/other" "$target" 2>&1) || status=$?
+    expect "the target of several is a directory that is there ($direction, $target)" 2 \
+      "longreach: several sources go into a directory that is there, which $target is not"
+  done
+  if [ -e nowhere ]; then not_ok "and is not made"; else ok "and is not made"; fi
+  status=0
+  error=$("$longreach" "$direction" -r local: "$PWD/one/file" "$PWD/other/file" into 2>&1) || status=$?
+  expect "two of a name are refused by $direction -r" 2 \
+    "longreach: one/file and other/file would both become file in into"
+  if [ -e into/file ]; then not_ok "before one is copied"; else ok "before one is copied"; fi
+  status=0
+  error=$("$longreach" "$direction" -r local: "$PWD/one/." "$PWD/other/." into 2>&1) || status=$?
+  expect "those without a name are no such two" 0 ''
+  if [ "$(cat into/file)" = 2 ]; then ok "and come in turn"; else not_ok "and come in turn"; fi
+  rm -rf into/*
+  status=0
+  error=$("$longreach" "$direction" -r local: "$PWD/nothing" "$PWD/one" into 2>&1) || status=$?
+  case $direction in
+    put) expect "what is missing is told" 2 "longreach: cannot read nothing: No such file or directory" ;;
+    get) expect "what is missing is told, also there" 3 \
+      "longreach: localhost: cannot read nothing: No such file or directory" ;;
+  esac
+  if [ -e into/one/file ]; then ok "and the rest copied"; else not_ok "and the rest copied"; fi
+  rm -rf into/*
+  status=0
+  error=$("$longreach" "$direction" local: one other into 2>&1) || status=$?
+  case $status:$error in
+    "2:longreach: $direction takes no more operands than "*", so into is one too many")
+      ok "without -r there is one" ;;
+    *) not_ok "without -r there is one" "status $status: $error" ;;
+  esac
+done
+rm -rf one other into single
+
 # ---- what is left out ----
 
 mkfifo a/pipe
