@@ -68,8 +68,9 @@ struct lr_connection
   void *state;           /* what the connector's open left */
   bool opened;           /* by it: its close has something to close */
 
-  bool closing; /* the program knows it no more */
-  bool *closed; /* is set when it is freed; NULL: nobody looks */
+  bool closing;            /* the program knows it no more */
+  struct loop_call finish; /* then: its links may all have ended */
+  bool *closed;            /* is set when it is freed; NULL: nobody looks */
 };
 
 static void start_call (struct lr_call *call);
@@ -910,17 +911,31 @@ finish_closing (lr_connection *connection)
   if (connection->closed != NULL)
     *connection->closed = true;
   if (loop != NULL)
-    loop_release (loop);
+    {
+      loop_remove_task (loop, &connection->finish);
+      loop_release (loop);
+    }
   free_connection (connection);
 }
 
+/* As a task: who waits for this must not go on to wait for anything else in the same step.  */
+static void
+finish_later (void *context)
+{
+  lr_connection *connection = context;
+  loop_hurry (connection->loop);
+  finish_closing (connection);
+}
+
+/* Not at once: a link that ends takes those behind it along, and is not through when they say so.
+ */
 static void
 link_is_over (void *context, struct link *link)
 {
   lr_connection *connection = context;
   (void) link;
   if (connection->closing)
-    finish_closing (connection);
+    loop_add_task (connection->loop, &connection->finish, finish_later, connection);
 }
 
 static void

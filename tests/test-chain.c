@@ -205,6 +205,27 @@ Test (chain, whose_last_process_is_silent_is_noticed)
   lr_close (connection);
 }
 
+Test (chain, can_lose_its_first_process_while_the_last_one_is_closed)
+{
+  struct lr_error error;
+  struct outcome opened = { 0 };
+  lr_loop *loop;
+  lr_connection *connection;
+  cr_assert_eq (lr_loop_new (&loop, &error), 0);
+  struct lr_open_args open = LR_OPEN_ARGS (.url = "local:a,local:b", .loop = loop);
+  cr_assert_eq (lr_submit_open (NULL, &open, take_answer, &opened, &connection, &error), 0);
+  dispatch_until (loop, &opened);
+  expect_success (&opened, "open");
+  pid_t first = pid_of_hop (connection, 0), last = pid_of_hop (connection, 1);
+  cr_assert_eq (kill (last, SIGSTOP), 0);
+  lr_close (connection);
+  dispatch_for (loop, 100);
+  cr_assert_eq (kill (first, SIGKILL), 0);
+  dispatch_for (loop, 500);
+  kill (last, SIGKILL);
+  free_loop (loop);
+}
+
 Test (chain, moves_files_of_any_size_in_constant_memory)
 {
   struct lr_error error;
