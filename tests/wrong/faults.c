@@ -550,7 +550,7 @@ failures_are_everybodys (struct event *event)
       }                                                                                            \
   }
 
-STAT_FAULT (mode_with_type, result->mode |= 0100000)
+STAT_FAULT (modes_for_all, result->mode |= 07)
 STAT_FAULT (mode_without_set_id, result->mode &= 0777)
 STAT_FAULT (times_of_32_bits, result->mtime = (uint64_t) (uint32_t) (result->mtime / 1000000000)
                                               % 0x80000000 * 1000000000)
@@ -561,11 +561,11 @@ STAT_FAULT (nameless_is_nobody, if (result->owner.data[0] >= '0' && result->owne
 STAT_FAULT (few_types, const char *type = result->type.data;
             if (strcmp (type, "dir") != 0 && strcmp (type, "link") != 0)
                 result->type = packet_text ("file"))
-STAT_FAULT (digest_of_something_else,
-            if (result->sha512sum.present)
-                result->sha512sum = packet_data ("0123456789012345678901234567890123456789"
-                                                 "012345678901234567890123",
-                                                 64))
+#define ANY_DIGEST                                                                                 \
+  packet_data ("0123456789012345678901234567890123456789012345678901234567890123", 64)
+STAT_FAULT (digest_of_something_else, if (result->sha512sum.present) result->sha512sum = ANY_DIGEST)
+STAT_FAULT (directories_have_digests,
+            if (strcmp (result->type.data, "dir") == 0) result->sha512sum = ANY_DIGEST)
 
 static void
 links_followed (struct event *event)
@@ -1098,6 +1098,7 @@ static const struct
   { "cwd-ignored", cwd_ignored },
   { "descriptor-leaks", descriptor_leaks },
   { "digest-of-something-else", digest_of_something_else },
+  { "directories-have-digests", directories_have_digests },
   { "empty-is-missing", empty_is_missing },
   { "empty-words-vanish", empty_words_vanish },
   { "end-of-input-ends-all", end_of_input_ends_all },
@@ -1133,8 +1134,8 @@ static const struct
   { "long-paths-refused", long_paths_refused },
   { "missing-is-an-error", missing_is_an_error },
   { "mode-ignored", mode_ignored },
-  { "mode-with-type", mode_with_type },
   { "mode-without-set-id", mode_without_set_id },
+  { "modes-for-all", modes_for_all },
   { "moody", moody },
   { "more-free-than-there-is", more_free_than_there_is },
   { "nameless", nameless },
