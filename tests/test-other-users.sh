@@ -275,7 +275,8 @@ fi
 
 mkfifo "$scratch/go"
 as ann python3 "$srcdir/tests/answer.py" "$SECRET" "$SECRET" "$SECRET" "$SECRET" -- \
-  "$longreach" run --verbose "sudo:?$ask_sudo,su:ann,su:bob,$guarded,doas:bob" -- sh -c 'echo ready; read -r line' \
+  "$longreach" run --verbose "sudo:?$ask_sudo,su:ann,su:bob,$guarded,doas:bob" \
+  -- sh -c 'echo ready; read -r line' \
   > "$scratch/said" 2> "$scratch/log" 3> "$scratch/shown" < "$scratch/go" &
 answering=$!
 exec 4> "$scratch/go"
@@ -295,6 +296,13 @@ if [ "$seen" = 1 ]; then
   ok "no process but the one who types it has the password among its words"
 else
   not_ok "the words of all processes are looked at" "$seen have the password"
+fi
+# The command, and the dispatchers of five hops.
+remembered=$(python3 "$srcdir/tests/remembers.py" longreach longreach-dispa <<< "$SECRET")
+if [ "$remembered" = "6 looked at" ]; then
+  ok "neither the command nor a dispatcher has it in its memory"
+else
+  not_ok "neither the command nor a dispatcher has it in its memory" "$remembered"
 fi
 if grep -rl --fixed-strings --file=- /run <<< "$SECRET"; then
   not_ok "no file has the password"

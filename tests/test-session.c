@@ -392,6 +392,7 @@ struct owner
   size_t input_left;
   bool lends;                         /* the input is borrowed from it, and not copied */
   bool ends;                          /* behind the input comes its end */
+  bool asks;                          /* for a Spawn: it may ask at a terminal */
   int asked;                          /* how often it was asked for input */
   void (*then) (struct owner *owner); /* what it does when it is told something */
   struct session_channel *channel;    /* NULL: gone */
@@ -503,7 +504,7 @@ try_open (const struct session_kind *kind, struct owner *owner, enum session_cla
   else if (kind == &writing)
     packet = (struct packet){ .id = PACKET_WRITE, .write = { .file = packet_text ("file") } };
   else if (kind == &running)
-    packet = (struct packet){ .id = PACKET_SPAWN };
+    packet = (struct packet){ .id = owner->asks ? PACKET_SPAWN_ASKING : PACKET_SPAWN };
   owner->channel = session_open (far.session, kind, owner, class, &packet, error);
   return owner->channel;
 }
@@ -835,6 +836,51 @@ Test (session, tells_a_whole_process)
   answer (1, PACKET_CLOSED);
   expect_told ("a:Started, a:data 1, a:data 2, a:end 2, a:Exited, a:end 1, a:Closed!");
   expect_sent ("");
+}
+
+/* An answer is not held up by input that waits for credit.  */
+Test (session, passes_on_what_is_asked_at_a_terminal)
+{
+  const struct packet keys = { .id = PACKET_KEYS, .keys.text = { "secret\n", 7, true } };
+  struct owner a = {
+    .name = "a", .input = input_of (300 * KIB), .input_left = 300 * KIB, .lends = true, .asks = true
+  };
+  give_banner ();
+  open_channel (&running, &a);
+  expect_sent ("1 SpawnAsking, 1 Data 131072, 1 Data 131072");
+  answer (1, PACKET_STARTED);
+  give_data (1, 3, 10);
+  cr_expect (session_send (a.channel, &keys));
+  expect_sent ("1 Keys");
+  give_data (1, 1, 10);
+  give_eof (1, 3);
+  answer (1, PACKET_EXITED);
+  give_eof (1, 1);
+  give_eof (1, 2);
+  answer (1, PACKET_CLOSED);
+  expect_told ("a:Started, a:data 3, a:data 1, a:end 3, a:Exited, a:end 1, a:end 2, a:Closed!");
+  expect_sent ("");
+}
+
+Test (session, knows_who_serves_what_asks)
+{
+  static const struct
+  {
+    const char *features;
+    bool serves;
+  } rows[] = { { "channels=8,terminal,files,asking", true },
+               { "asking", true },
+               { "channels=8,terminal,files", false },
+               { "askings,xasking", false },
+               { "", false } };
+  for (size_t i = 0; i < COUNT (rows); i++)
+    {
+      char line[128];
+      snprintf (line, sizeof line, "LONGREACH 2 " NONCE " 0.2 %s\n", rows[i].features);
+      give (line, strlen (line));
+      cr_expect_eq (session_serves_asking (far.session), rows[i].serves, "%s", rows[i].features);
+      restart ();
+    }
 }
 
 /* What is kept for a request that waits is bounded as what waits to be written.  */
