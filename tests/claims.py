@@ -2,9 +2,11 @@
 """Whether what the pages name is there: tests/claims.py TREE
 
 In docs/architecture.md what begins with "In `FOLDER/`", a paragraph or a table behind it, names each
-source in that folder, and nothing else.  In docs/security.md `FILE: TEST` is a test of tests/FILE,
-`conformance: FAMILY/CHECK` a check of the table, `test-NAME.sh` a whole file, and fuzz-NAME a fuzz
-target.  Each row of a table that says where it is tested names one at least."""
+source in that folder, and nothing else; and no source includes what is above its folder.
+
+In docs/security.md `FILE: TEST` is a test of tests/FILE, `conformance: FAMILY/CHECK` a check of the
+table, `test-NAME.sh` a whole file, and fuzz-NAME a fuzz target.  Each row of a table that says where
+it is tested names one at least."""
 
 import pathlib
 import re
@@ -12,6 +14,11 @@ import sys
 
 FOLDERS = {"protocol", "tree", "core", "dispatcher", "plugins", "cli", "askpass", "conformance",
            "tests", "fuzz", "bench"}
+# What includes what, as the page draws it.
+MAY_INCLUDE = {"protocol": set(), "tree": set(), "core": {"protocol", "tree"},
+               "dispatcher": {"protocol", "tree"}, "plugins": set(), "cli": {"conformance"},
+               "askpass": {"core"}, "conformance": set()}
+INCLUDED = re.compile(r'^ *# *include "([a-z]+)/', re.M)
 FOLDER = re.compile(r"^In `([\w/]+)/`")
 SOURCES = (".c", ".h", ".def", ".map", ".py", ".sh")
 ROW = re.compile(r"^\|(?P<claim>[^|]+)\|(?P<tests>[^|]+)\|$")
@@ -66,7 +73,15 @@ def check_folder(folder, named):
     yield from (f"{folder.name}/{name} has no place" for name in sorted(there - covered))
 
 
+def check_arrows(tree):
+    for folder, others in MAY_INCLUDE.items():
+        for source in sorted((tree / folder).rglob("*.[ch]")):
+            wrong = set(INCLUDED.findall(source.read_text())) - others - {folder}
+            yield from (f"{source.relative_to(tree)} includes {other}/" for other in sorted(wrong))
+
+
 def check_architecture(tree):
+    yield from check_arrows(tree)
     folders = named_sources((tree / "docs/architecture.md").read_text())
     yield from (f"{folder}/ has no place" for folder in sorted(FOLDERS - folders.keys()))
     for folder, named in folders.items():

@@ -48,4 +48,13 @@ same "a folder that the page doesn't have is found" \
   "docs/architecture.md: askpass/ has no place
 1" "$(said_after 's/^In `askpass/What `askpass/')"
 
+# A source that includes what is above it.
+rm "$scratch/protocol"
+cp -r "$srcdir/protocol" "$scratch/protocol"
+chmod -R u+w "$scratch/protocol"
+sed -i '1i #include "core/text.h"' "$scratch/protocol/frame.c"
+same "an arrow upward is found" \
+  "docs/architecture.md: protocol/frame.c includes core/
+1" "$(said_after '')"
+
 exit "$failed"
