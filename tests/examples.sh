@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # what is installed, and how that is told, is test-install.sh's
-# shellcheck disable=SC2317 # "check" calls functions by their names
+# shellcheck disable=SC2317 # "holds" calls functions by their names
 # The examples, built and run against an installed longreach.  Sourced by test-install.sh.
 
 # ---- the examples, as whoever starts from them builds them ----
@@ -16,7 +16,7 @@ build_examples () {
 example=(env -i PATH="$PATH" HOME=/)
 glib=("${example[@]}" "$scratch/examples/glib-loop")
 
-check "the examples are built by their own Makefile" build_examples
+holds "the examples are built by their own Makefile" build_examples
 
 # The labels, and the values of three of them.
 inventory=$("${example[@]}" "$scratch/examples/inventory" local: local:other 2>&1 || true)
@@ -40,7 +40,7 @@ pretended () {
 }
 same "the pretended host has a user" "/home/ann" "$(pretended user ann | awk '/^home:/ { print $2 }')"
 same "the pretended host takes a file" "" "$(pretended put "$scratch/program.c" /etc/new)"
-check "it is the file" cmp "$scratch/program.c" "$scratch/tree/etc/new"
+holds "it is the file" cmp "$scratch/program.c" "$scratch/tree/etc/new"
 same "what a tree does not have is one clear error" \
   "longreach: $scratch/tree: the connector pretend has no getenv" "$(pretended env HOME)"
 
@@ -98,12 +98,12 @@ interrupt_glib () {
 }
 
 if [ -x "$scratch/examples/glib-loop" ]; then
-  check "glib-loop asks while GLib's timer ticks" ask_glib
+  holds "glib-loop asks while GLib's timer ticks" ask_glib
   same "glib-loop prints who has answered" "$(uname -sr | sed 's/.*/one: runs &;two: runs &/')" \
     "$(sed -n 's/^local:\([a-z]*\)[^ ]* runs /\1: runs /p' "$scratch/answers" | sort | paste -sd';')"
   same "glib-loop prints what it has found" "2" "$(grep -c "has accounts in $(stat -c %s /etc/passwd) bytes" \
     "$scratch/answers")"
-  check "an interrupt ends glib-loop with all that is under way" interrupt_glib
+  holds "an interrupt ends glib-loop with all that is under way" interrupt_glib
 elif [ -n "${CI:-}" ]; then
   not_ok "glib-loop is built" "GLib is missing"
 else
@@ -137,21 +137,20 @@ follow_file () {
   ! pgrep -f "tail.*$log" && [ "$status" = 0 ]
 }
 
-check "follow shows lines as they are written, and ends its command" follow_file
+holds "follow shows lines as they are written, and ends its command" follow_file
 
 dd if=/dev/urandom of="$scratch/large" bs=1M count=5 2> /dev/null
 echo old > "$scratch/copy"
 chmod 640 "$scratch/copy"
 relay=("${example[@]}" "$scratch/examples/relay")
-check "relay copies a file" "${relay[@]}" local: "$scratch/large" local:other "$scratch/copy"
-check "the copy is the file" cmp "$scratch/large" "$scratch/copy"
+holds "relay copies a file" "${relay[@]}" local: "$scratch/large" local:other "$scratch/copy"
+holds "the copy is the file" cmp "$scratch/large" "$scratch/copy"
 same "the copy keeps the mode of what it replaces" 640 "$(stat -c %a "$scratch/copy")"
 status=0
 "${relay[@]}" local: "$scratch/is-not-there" local: "$scratch/copy" > "$scratch/log" 2>&1 || status=$?
 same "relay says why it can't" "1 relay: localhost: file: no such file: $scratch/is-not-there" \
   "$status $(cat "$scratch/log")"
-check "what relay could not replace is as it was" cmp "$scratch/large" "$scratch/copy"
-
+holds "what relay could not replace is as it was" cmp "$scratch/large" "$scratch/copy"
 
 mkdir "$scratch/fetched"
 fetch=("${example[@]}" "$scratch/examples/fetch")
@@ -163,7 +162,7 @@ status=0
 same "fetch says what it can't fetch, and fetches the rest" \
   "1 fetch: $scratch/is-not-there: localhost: file: no such file: $scratch/is-not-there
 $scratch/fetched/large: 5242880 bytes" "$status $(cat "$scratch/log")"
-check "it is the file" cmp "$scratch/large" "$scratch/fetched/large"
+holds "it is the file" cmp "$scratch/large" "$scratch/fetched/large"
 same "with its mode and time" "$(stat -c '%a %Y' "$scratch/large")" \
   "$(stat -c '%a %Y' "$scratch/fetched/large")"
 status=0
@@ -185,7 +184,7 @@ fetch_slowly () {
     2> "$scratch/progress" \
     && grep -q 'slow: 8 bytes' "$scratch/progress" && [ "$(cat "$scratch/fetched/slow")" = 1234567890 ]
 }
-check "fetch shows its progress" fetch_slowly
+holds "fetch shows its progress" fetch_slowly
 
 # ---- a connector as a project of its own, built three ways ----
 

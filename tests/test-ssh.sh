@@ -92,7 +92,8 @@ read_only () {
   while read -r _ place _; do
     case $place in
       /proc | /proc/* | /sys | /sys/* | /dev | /dev/*) ;;
-      *) mount -o remount,bind,ro "$place" ;;
+      # Another suite's may go meanwhile.
+      *) mount -o remount,bind,ro "$place" || [ ! -e "$place" ] ;;
     esac
   done < /proc/mounts
 }
