@@ -624,14 +624,16 @@ begin_attempt (struct bootstrap *bootstrap, enum attempt attempt)
   return true;
 }
 
-/* What starts programs in containers says so in these words also where another status comes of it,
-   as when its connection to who asked has broken off meanwhile.  */
+/* Whether what was to be run there is not there, or can't be run.  */
 static bool
-could_not_run (const struct bootstrap_end *end)
+could_not_run (const struct bootstrap *bootstrap, const struct bootstrap_end *end)
 {
-  return end->status_known
-         && (end->status == STATUS_NOT_RUN || end->status == STATUS_NOT_FOUND
-             || strcasestr (end->said, "executable file not found") != NULL);
+  const lr_hop *hop = bootstrap->hop;
+  if (!end->status_known)
+    return false;
+  return end->status == STATUS_NOT_RUN || end->status == STATUS_NOT_FOUND
+         || (hop->connector->could_not_run != NULL
+             && hop->connector->could_not_run (hop, end->status, end->said) != 0);
 }
 
 /* A directory that the far side's user can't use may be one that a push can.  */
@@ -659,13 +661,13 @@ go_on_from_script (struct bootstrap *bootstrap, const struct bootstrap_end *end)
     return go_on_from_shortage (bootstrap);
   if (bootstrap->problem != NULL || end->explained)
     return false;
-  if (bootstrap->here && could_not_run (end))
+  if (bootstrap->here && could_not_run (bootstrap, end))
     set_problem (bootstrap, "the dispatcher was stored there, and could not be run");
   if (bootstrap->here)
     return false;
-  if (could_not_run (end) && bootstrap->hop->connector->push != NULL)
+  if (could_not_run (bootstrap, end) && bootstrap->hop->connector->push != NULL)
     return begin_attempt (bootstrap, ATTEMPT_PUSH);
-  if (could_not_run (end))
+  if (could_not_run (bootstrap, end))
     set_problem (bootstrap, "no shell could be run there");
   else if (end->status_known && end->status == 0)
     set_problem (bootstrap, "it ended without a word of what it was to run, as where a command is "
@@ -758,7 +760,7 @@ bootstrap_go_on (struct bootstrap *bootstrap, const struct bootstrap_end *end)
     case ATTEMPT_INSTALLED:
       break;
     }
-  if (could_not_run (end) && !bootstrap->same_system && !end->explained)
+  if (!bootstrap->same_system && !end->explained && could_not_run (bootstrap, end))
     set_problem (bootstrap, "the dispatcher that is to be there could not be run");
   return false;
 }

@@ -59,7 +59,7 @@ struct bootstrap_end
 {
   bool status_known;
   int status;       /* -N: by signal N */
-  const char *said; /* on stderr */
+  const char *said; /* on stderr, or where that is nothing, on stdout */
   bool explained;   /* the connector has a sentence for it */
 };
 

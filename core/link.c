@@ -862,11 +862,12 @@ attempt_has_ended (struct link *link)
 {
   const struct transport *transport = &link->transport;
   lr_text explanation = { NULL };
+  size_t size;
   explain (link, &explanation);
   const struct bootstrap_end end = {
     .status_known = transport->status_known && !transport->made_to_end,
     .status = transport->status,
-    .said = transport->tail,
+    .said = last_words (link, &size),
     .explained = explanation.data != NULL,
   };
   text_free (&explanation);

@@ -47,16 +47,16 @@ same "the structures are laid out as they are recorded" 0 "$(layout_after '')"
 same "a member that is appended is to be recorded" \
   "not recorded yet: struct lr_connector has more: future
 What is new is at its end, where it may be.  Record it: tests/layout.py . --update
-1" "$(layout_after 's/^  void (\*prompt) .*/&\n  void *future;/')"
+1" "$(layout_after 's/^  int (\*could_not_run) .*/&\n  void *future;/')"
 same "a member in another's place is found" \
   "what is built would break: struct lr_option: type was 4 bytes at 8 and is 4 bytes at 12
 what is built would break: struct lr_option: flags was 4 bytes at 12 and is 4 bytes at 8
 1" "$(layout_after 's/^  uint32_t type;  .*/  uint32_t flags;/; t
     s/^  uint32_t flags;  *\/\* enum lr_option_flags.*/  uint32_t type;/')"
 same "a member that is gone is found" \
-  "what is built would break: struct lr_connector: prompt is gone
-what is built would break: struct lr_connector was 256 bytes and is 248
-1" "$(layout_after '/^  void (\*prompt) /d')"
+  "what is built would break: struct lr_connector: could_not_run is gone
+what is built would break: struct lr_connector was 264 bytes and is 256
+1" "$(layout_after '/^  int (\*could_not_run) /d')"
 same "an enumerator with another value is found" \
   "what is built would break: enum lr_connector_flags: LR_TAKES_USER was 2 and is 64
 1" "$(layout_after 's/LR_TAKES_USER = 2/LR_TAKES_USER = 64/')"

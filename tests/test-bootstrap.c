@@ -67,6 +67,13 @@ far_explain (const lr_hop *hop, int status, const char *said, lr_text *out)
     lr_text_set (out, "the connector knows why: %s", said);
 }
 
+static int
+far_could_not_run (const lr_hop *hop, int status, const char *said)
+{
+  (void) hop;
+  return status == 78 && strstr (said, "nothing to run") != NULL;
+}
+
 static const struct lr_connector far = {
   .size = sizeof (struct lr_connector),
   .abi = LR_ABI,
@@ -78,6 +85,7 @@ static const struct lr_connector far = {
   .wrap = far_wrap,
   .explain = far_explain,
   .push = far_push,
+  .could_not_run = far_could_not_run,
 };
 
 /* ---- opening ---- */
@@ -615,6 +623,29 @@ Test (bootstrap, without_a_shell_it_is_pushed)
   without_shell ();
   push_by (unpack);
   expect_reached ("far:web", WORK, "push");
+  end ();
+}
+
+Test (bootstrap, the_connector_knows_a_missing_program_by_what_is_said)
+{
+  begin ();
+  without_shell ();
+  run_before (
+      "\"$@\" 2>/dev/null; s=$?; test $s = 127 || exit $s; echo nothing to run >&2; exit 78");
+  push_by (unpack);
+  expect_reached ("far:web", WORK, "push by words");
+  expect_refusal (ONLY ("deploy=never"), "the dispatcher that is to be there could not be run; it "
+                                         "said: nothing to run");
+  end ();
+}
+
+Test (bootstrap, what_the_connector_does_not_know_is_not_pushed)
+{
+  begin ();
+  without_shell ();
+  run_before ("echo nothing >&2; exit 78");
+  push_by (unpack);
+  expect_refusal (WORK, "web: the dispatcher is gone: it ended with status 78; it said: nothing");
   end ();
 }
 

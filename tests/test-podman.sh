@@ -103,6 +103,18 @@ typed=$(printf '<\020\021>' | timeout 30 "$longreach" run \
   "podman:shell?dispatcher=/dispatcher&program=$scratch/typing podman" -- cat 2>&1) || true
 same "keys that detach are only bytes" $'<\020\021>' "$typed"
 
+# Where the service's connection breaks off as a program is found missing, the status is another.
+cat > "$scratch/breaking" << 'END'
+#!/bin/sh
+podman "$@"
+status=$?
+[ "$status" != 127 ] || exit 125
+exit "$status"
+END
+chmod 755 "$scratch/breaking"
+runs "a missing shell is known by what podman says of it" "uid=0*" \
+  "bare?program=$scratch/breaking" id
+
 podman system service --time 0 "unix://$scratch/service" > "$scratch/service.log" 2>&1 < /dev/null &
 service=$!
 is_served () {

@@ -93,6 +93,9 @@ explains () {
 }
 
 explains kubectl:web 'Error from server (NotFound): pods "web" not found' "there is no web"
+explains kubectl:web \
+  'error: failed to start exec "1": OCI runtime exec failed: exec: "sh": executable file not found' \
+  "web lacks the program that was to be run"
 explains kubectl:web 'error: container nope is not valid for pod web' \
   "there is no such container in web"
 explains kubectl:web 'error: context "nope" does not exist' "there is no such context"

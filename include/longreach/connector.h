@@ -296,6 +296,12 @@ struct lr_connector
      streams that it asks on is sent when INNER says that it reads, so that none of it is taken for
      an answer; only protocol=plain has no such beginning, and then nothing is asked on streams.  */
   void (*prompt) (const lr_hop *hop, const char *said, lr_text *out);
+
+  /* A hook, as those above.  Whether the command of `wrap`, which ended with STATUS having said
+     STDERR_TAIL, has found no program there to run, or one that can't be run, as one that has no
+     shell.  For what is to be known by its words: 126 and 127 say so by themselves, and the hook is
+     not called for them, nor for what `explain` has a sentence for.  */
+  int (*could_not_run) (const lr_hop *hop, int status, const char *stderr_tail);
 };
 
 /* What a plugin exports, as the data symbol `lr_plugin`.  */

@@ -172,9 +172,19 @@ container_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_te
                  "the dispatcher was killed, as all that runs in a container is when that stops");
 }
 
+/* What starts programs in containers says so in these words also where another status comes of it:
+   podman's is 125 where its connection to the service breaks off meanwhile.  */
+static int
+container_could_not_run (const lr_hop *hop, int status, const char *stderr_tail)
+{
+  (void) hop;
+  (void) status;
+  return strcasestr (stderr_tail, "executable file not found") != NULL;
+}
+
 #define CONTAINER                                                                                  \
   .target_form = LR_TARGET_NAME, .flags = LR_TAKES_USER, .wrap = container_wrap,                   \
-  .explain = container_explain, .push = container_push
+  .explain = container_explain, .push = container_push, .could_not_run = container_could_not_run
 
 LR_CONNECTOR (docker, "docker", "a Docker container, through docker exec", CONTAINER,
               .options = docker_options);
