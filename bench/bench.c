@@ -108,7 +108,7 @@ run_locally (const char *const *command)
   close (error);
   check_system (waitpid (pid, &status, 0) == pid, command[0]);
   if (status != 0)
-    die (command[0], said);
+    die (command[0], size > 0 ? said : "it failed, and didn't say why");
 }
 
 void

@@ -60,7 +60,9 @@ write_server_config (const char *path, int port)
   char host_key[PATH_MAX], user_key[PATH_MAX];
   path_in_directory (host_key, "host_key");
   path_in_directory (user_key, "user_key");
-  run_script ("ssh-keygen -q -t ed25519 -N '' -f '%s' && ssh-keygen -q -t ed25519 -N '' -f '%s'",
+  /* Those of a server before may be there.  */
+  run_script ("for key in '%s' '%s'; do"
+              " test -e \"$key\" || ssh-keygen -q -t ed25519 -N '' -f \"$key\" || exit; done",
               host_key, user_key);
   write_file (path,
               "ListenAddress 127.0.0.1:%d\n"
