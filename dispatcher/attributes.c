@@ -12,6 +12,7 @@
 #include "dispatcher/mode.h"
 #include "dispatcher/mounts.h"
 #include "dispatcher/ownership.h"
+#include "protocol/timestamp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,16 +143,9 @@ prepare (struct request *request, struct errand *errand)
   const bool set[2] = { asked->set_atime, asked->set_mtime };
   for (int i = 0; i < 2; i++)
     {
-      int64_t seconds = times[i] / 1000000000, rest = times[i] % 1000000000;
-      if (rest < 0)
-        {
-          seconds--;
-          rest += 1000000000;
-        }
-      attributes->times[i] = (struct timespec){ .tv_sec = seconds,
-                                                .tv_nsec = !set[i]                 ? UTIME_OMIT
-                                                           : times[i] == INT64_MIN ? UTIME_NOW
-                                                                                   : (long) rest };
+      attributes->times[i] = timestamp_time (times[i]);
+      if (!set[i] || times[i] == INT64_MIN)
+        attributes->times[i].tv_nsec = set[i] ? UTIME_NOW : UTIME_OMIT;
     }
   errand->slow = asked->recursive || mounts_may_hang (asked->path.data, asked->follow_links);
   return true;

@@ -18,11 +18,3 @@ inode_type (mode_t mode)
       return types[i].name;
   return "other";
 }
-
-uint64_t
-inode_time (const struct timespec *time)
-{
-  if (time->tv_sec > INT64_MAX / 1000000000 - 1)
-    return INT64_MAX;
-  return (uint64_t) time->tv_sec * 1000000000 + (uint64_t) time->tv_nsec;
-}

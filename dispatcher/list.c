@@ -10,6 +10,7 @@
 #include "dispatcher/mounts.h"
 #include "dispatcher/worker.h"
 #include "protocol/codec.h"
+#include "protocol/timestamp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -229,8 +230,8 @@ encode (struct listing *listing, const struct found *found)
   entry->owner = packet_text (ids_user_name (info->st_uid));
   entry->group = packet_text (ids_group_name (info->st_gid));
   entry->size = (uint64_t) info->st_size;
-  entry->mtime = inode_time (&info->st_mtim);
-  entry->ctime = inode_time (&info->st_ctim);
+  entry->mtime = (uint64_t) timestamp_of (&info->st_mtim);
+  entry->ctime = (uint64_t) timestamp_of (&info->st_ctim);
   entry->device = info->st_dev;
   entry->inode = info->st_ino;
   entry->links = info->st_nlink;
@@ -288,7 +289,7 @@ describe (const struct listing *listing)
   packet.file_info.type = packet_text (inode_type (listing->info.st_mode));
   packet.file_info.mode = listing->info.st_mode & 07777;
   packet.file_info.size = (uint64_t) listing->info.st_size;
-  packet.file_info.mtime = inode_time (&listing->info.st_mtim);
+  packet.file_info.mtime = (uint64_t) timestamp_of (&listing->info.st_mtim);
   request_send (listing->request, &packet);
 }
 

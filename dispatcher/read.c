@@ -11,6 +11,7 @@
 #include "dispatcher/mounts.h"
 #include "dispatcher/source.h"
 #include "dispatcher/worker.h"
+#include "protocol/timestamp.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -285,7 +286,7 @@ describe (const struct reading *reading)
   packet.file_info.type = packet_text (inode_type (reading->info.st_mode));
   packet.file_info.mode = reading->info.st_mode & 07777;
   packet.file_info.size = (uint64_t) reading->info.st_size;
-  packet.file_info.mtime = inode_time (&reading->info.st_mtim);
+  packet.file_info.mtime = (uint64_t) timestamp_of (&reading->info.st_mtim);
   request_send (reading->request, &packet);
 }
 

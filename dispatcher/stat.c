@@ -9,6 +9,7 @@
 #include "dispatcher/mounts.h"
 #include "dispatcher/request.h"
 #include "dispatcher/worker.h"
+#include "protocol/timestamp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +32,8 @@ answer_stat (struct request *request, const struct stat *info, const unsigned ch
   packet.stat_result.owner = packet_text (ids_user_name (info->st_uid));
   packet.stat_result.group = packet_text (ids_group_name (info->st_gid));
   packet.stat_result.size = (uint64_t) info->st_size;
-  packet.stat_result.mtime = inode_time (&info->st_mtim);
-  packet.stat_result.ctime = inode_time (&info->st_ctim);
+  packet.stat_result.mtime = (uint64_t) timestamp_of (&info->st_mtim);
+  packet.stat_result.ctime = (uint64_t) timestamp_of (&info->st_ctim);
   if (digest != NULL)
     packet.stat_result.sha512sum = packet_data (digest, DIGEST_SIZE);
   answer (request, &packet);

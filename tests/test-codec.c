@@ -5,6 +5,7 @@
 
 #include "protocol/codec.h"
 #include "protocol/frame.h"
+#include "protocol/timestamp.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -2053,4 +2054,36 @@ Test (frame, the_limits_are_those_of_the_page)
   cr_assert_eq (FRAME_BANNER_MAX, 1024);
   cr_assert_eq (FRAME_PROTOCOL, 2);
   cr_assert_eq (packet_frame_limits.list_count, 65536);
+}
+
+/* ---- times of files ---- */
+
+Test (timestamp, what_packets_have_no_room_for_is_the_first_or_the_last_moment)
+{
+  static const struct
+  {
+    struct timespec time;
+    int64_t timestamp;
+  } times[] = {
+    { { 0, 0 }, 0 },
+    { { 1, 999999999 }, 1999999999 },
+    { { -1, 500000000 }, -500000000 },
+    { { 9223372035, 1 }, 9223372035000000001 },
+    { { 9223372036, 0 }, INT64_MAX },
+    { { 9223372036, 999999999 }, INT64_MAX },
+    { { 13569465600, 0 }, INT64_MAX },
+    { { INT64_MAX, 999999999 }, INT64_MAX },
+    { { -9223372036, 1 }, -9223372035999999999 },
+    { { -9223372037, 999999999 }, -INT64_MAX },
+    { { -14831769600, 0 }, -INT64_MAX },
+    { { INT64_MIN, 0 }, -INT64_MAX },
+  };
+  for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+    {
+      int64_t timestamp = timestamp_of (&times[i].time);
+      cr_expect_eq (timestamp, times[i].timestamp, "%zu: %lld", i, (long long) timestamp);
+      struct timespec back = timestamp_time (timestamp);
+      cr_expect (back.tv_nsec >= 0 && back.tv_nsec < 1000000000);
+      cr_expect_eq (timestamp_of (&back), timestamp, "%zu", i);
+    }
 }

@@ -94,6 +94,20 @@ expect "a copy of what is there already" 0 ''
 same_trees "makes it the same again" tree sent/tree
 nothing_temporary "no temporary file is left"
 
+# Times that some file systems have, and packets have no room for.
+mkdir timed
+touch -d 2300-01-01 timed/late
+touch -d 1600-01-01 timed/early
+for direction in put get; do
+  copy "$direction" -- "$scratch/timed" "timed-$direction"
+  for file in late early; do
+    time=$(stat -c %Y "timed/$file")
+    expected=$((time > 9223372036 ? 9223372036 : time < -9223372036 ? -9223372037 : time))
+    same "$direction -r: a time is not another one ($file)" "$expected" \
+      "$(stat -c %Y "timed-$direction/$file")"
+  done
+done
+
 # ---- where it goes ----
 
 mkdir -p a/one

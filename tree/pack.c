@@ -1,5 +1,7 @@
 #include "tree/pack.h"
 
+#include "protocol/timestamp.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -124,12 +126,6 @@ close_file (struct pack *pack)
   pack->name = NULL;
 }
 
-static int64_t
-time_of (const struct stat *info)
-{
-  return (int64_t) info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
-}
-
 static void
 pack_directory (struct pack *pack, struct output *output, struct record *record)
 {
@@ -195,7 +191,7 @@ describe (struct pack *pack, struct output *output)
 {
   struct record record = { .texts = { pack->walk.depth == 0 ? "" : pack->name },
                            .numbers = { pack->info.st_mode & 07777,
-                                        (uint64_t) time_of (&pack->info),
+                                        (uint64_t) timestamp_of (&pack->info.st_mtim),
                                         (uint64_t) pack->info.st_size } };
   record.texts[RECORD_OWNER] = name_of (pack, PACK_USER, pack->info.st_uid);
   if (record.texts[RECORD_OWNER] == NULL)

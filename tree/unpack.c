@@ -1,5 +1,6 @@
 #include "tree/unpack.h"
 
+#include "protocol/timestamp.h"
 #include "tree/write_all.h"
 
 #include <errno.h>
@@ -111,14 +112,8 @@ find_owners (struct unpack *unpack, const struct record *record, unsigned *uid, 
 static void
 times_of (int64_t mtime, struct timespec times[2])
 {
-  int64_t seconds = mtime / 1000000000, rest = mtime % 1000000000;
-  if (rest < 0)
-    {
-      seconds--;
-      rest += 1000000000;
-    }
   times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-  times[1] = (struct timespec){ .tv_sec = (time_t) seconds, .tv_nsec = (long) rest };
+  times[1] = timestamp_time (mtime);
 }
 
 /* Set the owners of FD, where that is wanted; the bits of MODE that it may have with those it has
