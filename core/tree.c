@@ -190,15 +190,16 @@ tell_problem (const struct tree *tree, const struct problem *problem)
 {
   const struct lr_tree_args *args = args_of (tree);
   char text[1024];
-  char path[768];
+  char path[768], what[192];
   text_escape (path, sizeof path, problem->path, strlen (problem->path));
+  text_escape (what, sizeof what, problem->what, strlen (problem->what));
   const char *host = problem->there ? tree->call->host : "";
   const char *separator = problem->there ? ": " : "";
   if (problem->errnum != 0)
-    snprintf (text, sizeof text, "%s%s%s %s: %s", host, separator, problem->what, path,
+    snprintf (text, sizeof text, "%s%s%s %s: %s", host, separator, what, path,
               strerror (problem->errnum));
   else
-    snprintf (text, sizeof text, "%s%s%s: %s", host, separator, path, problem->what);
+    snprintf (text, sizeof text, "%s%s%s: %s", host, separator, path, what);
   struct lr_tree_problem told = { .struct_size = sizeof told,
                                   .errnum = problem->errnum,
                                   .there = problem->there,

@@ -399,6 +399,7 @@ TREES = {
     "file-twice": top(tree_file(b"file"), tree_file(b"file")),
     "directory-twice": top(entered(b"sub"), LEFT, entered(b"sub"), tree_file(b"planted"), LEFT),
     "file-then-directory": top(tree_file(b"file"), entered(b"file"), tree_file(b"x"), LEFT),
+    "problem-for-a-terminal": top(record(b"P", b"\x1b[2Jname", b"cannot\x1b]0;x\x07\nread", 5)),
     "set-id": top(tree_file(b"file", mode=0o6755), entered(b"sub", 0o7777), LEFT),
 }
 

@@ -195,6 +195,8 @@ static const struct
   { "tree-directory-twice", "cannot make the directory target/sub: File exists\n" },
   { "tree-file-then-directory", "cannot make the directory target/file: File exists\n" },
   { "tree-nothing", "" },
+  { "tree-problem-for-a-terminal",
+    "web: cannot\\x1B]0;x\\x07\\x0Aread \\x1B[2Jname: Input/output error\n" },
   { "tree-set-id", "" },
 };
 
