@@ -177,6 +177,8 @@ runs "only some namespaces are" "$scratch" "nsenter:$process?namespaces=net uts"
 runs "a number has one group" "uid=4321 gid=77(friends)" "nsenter:$process?user=4321&group=77" id
 refuses "an unknown process" "99999999: there is no such process; it said: *" nsenter:99999999
 refuses "no process" "nsenter: \"1x\" is not the number of a process" nsenter:1x
+# 1, where only 32 bits of it are looked at.
+refuses "no number of a process" "nsenter: \"4294967297\" is not the number of a process" nsenter:4294967297
 refuses "no namespace" "nsenter: \"nets\" is not a namespace" "nsenter:1?namespaces=nets"
 refuses "no user" "nsenter: \"-x\" can't be the name or the number of a user" "nsenter:1?user=-x"
 refuses "an unknown user of a process" "$process: there is no such user there; *" \

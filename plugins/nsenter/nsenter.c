@@ -40,11 +40,17 @@ static const struct phrase nsenter_phrases[] = {
   { NULL, NULL, NULL },
 };
 
+enum
+{
+  DIGITS_MAX = 9, /* nsenter takes more for another number, that of another process */
+};
+
 static void
 check_process (const lr_hop *hop, lr_command *out)
 {
   const char *process = lr_hop_name (hop);
-  if (process[0] == '0' || process[strspn (process, "0123456789")] != '\0')
+  size_t digits = strspn (process, "0123456789");
+  if (process[0] == '0' || process[digits] != '\0' || digits > DIGITS_MAX)
     lr_command_fail (out, "\"%s\" is not the number of a process", process);
 }
 
