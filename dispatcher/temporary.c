@@ -72,7 +72,8 @@ step (struct errand *errand, char *scratch)
   struct temporary *temporary = (struct temporary *) errand;
   char suffix[TEMPORARY_SUFFIX];
   size_t size = strlen (temporary->directory) + 1 + (size_t) asked->prefix.size + sizeof suffix;
-  int errnum = EEXIST;
+  /* An empty path is no way to write "/".  */
+  int errnum = temporary->directory[0] == '\0' ? ENOENT : EEXIST;
   (void) scratch;
   temporary->path = malloc (size);
   if (temporary->path == NULL)

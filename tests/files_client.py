@@ -628,8 +628,9 @@ def temporary_files_and_directories(bench):
     assert len(seen) == 6
     bench.refused("prefix", "MakeTemporary", directory=bench.directory, prefix="../x",
                   is_directory=False)
-    bench.fails(errno.ENOENT, "MakeTemporary", directory=bench.path("none"), prefix="",
-                is_directory=True)
+    for directory in (bench.path("none"), ""):
+        bench.fails(errno.ENOENT, "MakeTemporary", directory=directory, prefix="",
+                    is_directory=True)
 
 
 @check
