@@ -53,8 +53,8 @@ prepare (struct request *request, struct errand *errand)
   size_t length = (size_t) (path + end - name);
   if (path[0] != '\0' && (length == 0 || (length <= 2 && strncmp (name, "..", length) == 0)))
     {
-      answer_invalid_field (request, "path",
-                            "is refused: what has no name of its own is not removed");
+      answer_invalid_field (request, "path", "\"%s\" has no name of its own, and is not removed",
+                            path);
       return false;
     }
   errand->slow = asked->recursive || mounts_may_hang (path, false);

@@ -148,6 +148,15 @@ Test (path_commands, rm_removes_what_has_the_path_and_nothing_behind_a_link)
   cr_expect_not (is_there ("outside"));
 }
 
+Test (path_commands, rm_tells_which_path_it_refuses)
+{
+  write_text ("a", "");
+  LONGREACH (3, "",
+             "longreach: localhost: path: \"b/..\" has no name of its own, and is not removed\n",
+             "rm", "-r", "local:", "a", "b/..");
+  cr_expect_not (is_there ("a"));
+}
+
 Test (path_commands, rm_tells_what_is_not_there_unless_that_is_fine)
 {
   write_text ("file", "");
