@@ -146,6 +146,14 @@ list (lr_connection *connection, struct printing *printing, bool itself,
   return lr_list (connection, &args, result, error);
 }
 
+/* Whether what could not be listed may be there, and is described itself: a file, or a link that
+   leads nowhere.  */
+static bool
+is_no_directory (int errnum)
+{
+  return errnum == ENOTDIR || errnum == ENOENT || errnum == ELOOP;
+}
+
 static int
 list_path (lr_connection *connection, const char *path, bool is_lone)
 {
@@ -153,8 +161,8 @@ list_path (lr_connection *connection, const char *path, bool is_lone)
   struct lr_list_result *result;
   struct lr_error error;
   int status = list (connection, &printing, given.itself, &result, &error);
-  /* What is no directory is described itself.  */
-  if (status != 0 && !given.itself && error.kind == LR_ERROR_REMOTE_OS && error.errnum == ENOTDIR)
+  if (status != 0 && !given.itself && error.kind == LR_ERROR_REMOTE_OS
+      && is_no_directory (error.errnum))
     status = list (connection, &printing, true, &result, &error);
   if (status != 0)
     return report_path_failure (&error);

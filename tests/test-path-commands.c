@@ -59,6 +59,9 @@ Test (path_commands, ls_describes_each_on_a_line)
              "l0777   1 * * *8 * link -> no where\n",
              "", "ls", "-l", "local:");
   LONGREACH (0, "l0777 *link -> no where\n", "", "ls", "-ld", "local:", "link");
+  LONGREACH (0, "l0777 *link -> no where\n", "", "ls", "-l", "local:", "link");
+  make_symlink ("loop", "loop");
+  LONGREACH (0, "loop\n", "", "ls", "-U", "local:", "loop");
 }
 
 Test (path_commands, ls_of_several_paths_names_each_and_goes_on_after_a_failure)
