@@ -41,6 +41,37 @@ path_in (const char *directory, const char *what)
   return path;
 }
 
+/* The last component of PATH, by which it goes into a directory, and how long it is; 0: it has
+   none, and its content goes there.  */
+static size_t
+find_name (const char *path, const char **name)
+{
+  size_t end = strlen (path);
+  while (end > 0 && path[end - 1] == '/')
+    end--;
+  size_t start = end;
+  while (start > 0 && path[start - 1] != '/')
+    start--;
+  *name = path + start;
+  bool is_none = end - start <= 2 && strspn (*name, ".") >= end - start;
+  return is_none ? 0 : end - start;
+}
+
+int
+placing_check_names (char *const *sources, size_t count, const char *directory)
+{
+  for (size_t i = 1; i < count; i++)
+    for (size_t j = 0; j < i; j++)
+      {
+        const char *one, *other;
+        size_t size = find_name (sources[i], &one);
+        if (size > 0 && find_name (sources[j], &other) == size && memcmp (one, other, size) == 0)
+          return report_usage ("%s and %s would both become %.*s in %s", sources[j], sources[i],
+                               (int) size, one, directory);
+      }
+  return 0;
+}
+
 int
 placing_each (lr_connection *connection, char **operands, size_t count, bool is_name,
               int (*place) (lr_connection *connection, const char *what, const char *path,
@@ -55,6 +86,9 @@ placing_each (lr_connection *connection, char **operands, size_t count, bool is_
   if (!into && count > 2)
     return report_usage ("several files go into a directory, which %s is not%s", target,
                          is_name ? " with -T" : "");
+  status = placing_check_names (operands, count - 1, target);
+  if (status != 0)
+    return status;
   if (!into)
     return change_tell (place (connection, operands[0], target, &error), target, &error);
   for (size_t i = 0; i < count - 1; i++)

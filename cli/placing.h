@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether each of COUNT sources has its own name in the directory that they go into: of two of a name
+   the second would take the place of the first.  Sources without a name, as "..", are left alone.
+   Returns an exit status, having reported the two, or 0.  */
+int placing_check_names (char *const *sources, size_t count, const char *directory);
+
 /* Do PLACE to each of COUNT operands but the last, which says where: in a directory each gets the
    name that it has; what is no directory, and with IS_NAME anything, is the new path of the only
    one.  Also after one has failed.  Returns the exit status of the last failure, having reported

@@ -3,6 +3,7 @@
 #include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/placing.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/results.h"
@@ -152,46 +153,12 @@ copy_each (lr_connection *connection, const struct copying *copying)
   return problems.there ? STATUS_REFUSED : problems.here ? STATUS_USAGE : STATUS_DONE;
 }
 
-/* The last component of PATH, by which it goes into a directory, and how long it is; 0: it has
-   none, and its content goes there.  */
-static size_t
-find_name (const char *path, const char **name)
-{
-  size_t end = strlen (path);
-  while (end > 0 && path[end - 1] == '/')
-    end--;
-  size_t start = end;
-  while (start > 0 && path[start - 1] != '/')
-    start--;
-  *name = path + start;
-  bool is_none = end - start <= 2 && strspn (*name, ".") >= end - start;
-  return is_none ? 0 : end - start;
-}
-
-/* Two of a name would be mixed, or the second take the place of the first.  Returns an exit status,
-   having reported them, or 0.  */
-static int
-check_names (const struct copying *copying)
-{
-  for (size_t i = 1; i < copying->count; i++)
-    for (size_t j = 0; j < i; j++)
-      {
-        const char *one, *other;
-        size_t size = find_name (copying->sources[i], &one);
-        if (size > 0 && find_name (copying->sources[j], &other) == size
-            && memcmp (one, other, size) == 0)
-          return report_usage ("%s and %s would both become %.*s in %s", copying->sources[j],
-                               copying->sources[i], (int) size, one, copying->target);
-      }
-  return 0;
-}
-
 int
 tree_copy (const char *url, bool put, char **paths, size_t count, bool preserve)
 {
   const struct copying copying = { put, preserve, paths, count - 1, paths[count - 1] };
   lr_connection *connection;
-  int status = check_names (&copying);
+  int status = placing_check_names (copying.sources, copying.count, copying.target);
   if (status != 0)
     return status;
   status = connect_open (url, &connection);

@@ -227,6 +227,19 @@ Test (path_commands, several_files_go_into_directories_only)
   cr_expect (is_there ("a") && is_there ("b") && is_there ("c"));
 }
 
+/* The second would take the place of the first, which would be lost.  */
+Test (path_commands, two_of_a_name_do_not_go_into_a_directory)
+{
+  succeed ("mkdir", "local:", "d", "e", "into", NULL);
+  write_text ("d/f", "1 ");
+  write_text ("e/f", "2\n");
+  LONGREACH (2, "", "longreach: d/f and e/f would both become f in into\n", "mv", "local:", "d/f",
+             "e/f", "into");
+  LONGREACH (2, "", "longreach: d/f and e/f would both become f in into\n", "ln", "-f",
+             "local:", "d", "d/f", "e/f", "into");
+  SHELL (0, "1 2\n", "", "cat d/f e/f && ls into");
+}
+
 Test (path_commands, ln_makes_names_and_links)
 {
   struct stat one, other;
