@@ -215,20 +215,36 @@ open_connection (const char *url, struct lr_error *error)
 int
 connect_try (const char *url, lr_connection **connection, struct lr_error *error)
 {
+  struct lr_error failure;
   *connection = NULL;
+  *error = (struct lr_error){ .kind = LR_ERROR_NONE };
   int status = connect_registry (&opened.registry);
   if (status != 0)
     return status;
-  if (lr_loop_new (&opened.loop, error) == 0 && open_connection (url, error) == 0)
+  if (lr_loop_new (&opened.loop, &failure) == 0 && open_connection (url, &failure) == 0)
     opened.url = url;
   else if (connect_given_up () != 0)
     return interruption_note (connect_given_up ());
-  else if (opened.connection == NULL)
-    return report_open_failure (error);
+  else if (opened.connection == NULL && failure.kind != LR_ERROR_IO)
+    return report_open_failure (&failure);
   else
-    status = STATUS_CONNECTION;
+    {
+      *error = failure;
+      status = STATUS_CONNECTION;
+    }
   *connection = opened.connection;
   return status;
+}
+
+int
+connect_inspect (const char *url, struct lr_hop_list **result)
+{
+  struct lr_error error;
+  if (opened.connection != NULL)
+    return lr_inspect (opened.connection, result, &error) == 0 ? 0 : report_open_failure (&error);
+  const struct lr_open_args args = connect_args (url, NULL);
+  return lr_explain (opened.registry, &args, result, &error) == 0 ? 0
+                                                                  : report_open_failure (&error);
 }
 
 int
@@ -238,7 +254,7 @@ connect_open (const char *url, lr_connection **connection)
   int status = connect_try (url, connection, &error);
   if (status == 0)
     return 0;
-  if (*connection != NULL)
+  if (error.kind != LR_ERROR_NONE)
     status = report_open_failure (&error);
   *connection = NULL;
   connect_end ();

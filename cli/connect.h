@@ -24,9 +24,13 @@ int connect_registry (lr_registry **registry);
 /* The connection is borrowed: connect_end closes it.  At most one is open.  */
 int connect_open (const char *url, lr_connection **connection);
 
-/* The same, but where it could be tried and failed *CONNECTION is set all the same, and nothing is
-   reported: *ERROR says why.  connect_end in any case.  */
+/* The same, but where it could be tried and failed nothing is reported: *ERROR says why, and is of
+   the kind NONE where something was.  *CONNECTION is set in that case too, unless not even the first
+   program could be started.  connect_end in any case.  */
 int connect_try (const char *url, lr_connection **connection, struct lr_error *error);
+
+/* The hops of URL, which connect_try was called with, and how far it has come with them.  */
+int connect_inspect (const char *url, struct lr_hop_list **result);
 
 /* The loop that the connection belongs to; borrowed until connect_end.  */
 lr_loop *connect_loop (void);

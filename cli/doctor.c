@@ -171,12 +171,28 @@ print_hop (const struct lr_hop_info *hop, size_t index, size_t count, const stru
     hop_print_detail ("what to do", advice (hop, error));
 }
 
+/* The hop I of LIST, which of a target that there is no connection to says nothing of ERROR.  */
+static struct lr_hop_info
+find_hop (const struct lr_hop_list *list, size_t i, const struct lr_error *error)
+{
+  struct lr_hop_info hop = *list->items[i];
+  if (error != NULL && error->hop == (int32_t) i && hop.state == LR_HOP_UNTRIED)
+    {
+      hop.state = LR_HOP_FAILED;
+      hop.problem = error->message;
+    }
+  return hop;
+}
+
 static void
 print_all (const struct lr_hop_list *list, const struct trial *results,
            const struct lr_error *error)
 {
   for (size_t i = 0; i < list->count; i++)
-    print_hop (list->items[i], i, list->count, error);
+    {
+      const struct lr_hop_info hop = find_hop (list, i, error);
+      print_hop (&hop, i, list->count, error);
+    }
   for (size_t i = 0; results != NULL && i < TRIALS; i++)
     hop_print_detail (results[i].name,
                       results[i].works ? results[i].found : results[i].error.message);
@@ -204,7 +220,10 @@ print_json (const struct lr_hop_list *list, const struct trial *results,
 {
   json_t *object = json_new_object (), *hops = json_new_array (), *tried = json_new_array ();
   for (size_t i = 0; i < list->count; i++)
-    json_append (hops, describe (list->items[i], error));
+    {
+      const struct lr_hop_info hop = find_hop (list, i, error);
+      json_append (hops, describe (&hop, error));
+    }
   for (size_t i = 0; results != NULL && i < TRIALS; i++)
     {
       json_t *trial = json_new_object ();
@@ -219,21 +238,22 @@ print_json (const struct lr_hop_list *list, const struct trial *results,
   json_print (object);
 }
 
-/* Tell how CONNECTION is, which ERROR not NULL says has failed.  */
+/* Tell how CONNECTION, to URL, is, or with ERROR that it has failed.  */
 static int
-tell (lr_connection *connection, const struct lr_error *error)
+tell (const char *url, lr_connection *connection, const struct lr_error *error)
 {
   struct trial results[TRIALS] = { 0 };
   struct lr_hop_list *list;
-  int status = error == NULL ? STATUS_DONE : STATUS_CONNECTION;
+  int status = connect_inspect (url, &list);
+  if (status != 0)
+    return status;
+  status = error == NULL ? STATUS_DONE : STATUS_CONNECTION;
   if (error == NULL)
     {
       interruption_begin ();
       try_all (connection, results);
       interruption_end ();
     }
-  if (lr_inspect (connection, &list, NULL) != 0)
-    out_of_memory ();
   if (json_wanted)
     print_json (list, error == NULL ? results : NULL, error);
   else
@@ -255,8 +275,8 @@ doctor_perform (char **operands, size_t count)
   struct lr_error error;
   (void) count;
   int status = connect_try (operands[0], &connection, &error);
-  if (connection != NULL)
-    status = tell (connection, status == 0 ? NULL : &error);
+  if (status == 0 || error.kind != LR_ERROR_NONE)
+    status = tell (operands[0], connection, status == 0 ? NULL : &error);
   connect_end ();
   return status;
 }

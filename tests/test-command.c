@@ -1652,8 +1652,19 @@ Test (command, doctor_tells_which_hop_fails_and_what_to_do)
              "{\"hops\":[{*\"state\":\"works\"*},{*\"state\":\"fails\"*\"problem\":\"*\","
              "\"advice\":\"*\"}],\"tried\":[]}\n",
              "", "doctor", "--json", "local:,local:?dispatcher=/nowhere/x");
+  LONGREACH (255,
+             "local, to localhost: fails, * ms\n"
+             "    connector: *\n"
+             "    command: /nowhere/x --session NONCE\n"
+             "    problem: localhost: cannot start /nowhere/x: No such file or directory\n"
+             "    what to do: *\n",
+             "", "doctor", "-o", "dispatcher=/nowhere/x", "local:");
+  LONGREACH (255,
+             "{\"hops\":[{*\"state\":\"fails\"*\"problem\":\"*\",\"advice\":\"*\"},{*"
+             "\"state\":\"not tried\"*}],\"tried\":[]}\n",
+             "", "doctor", "--json", "local:?dispatcher=/nowhere/x,local:");
   LONGREACH (255, "", "longreach: localhost: cannot start /nowhere/x: No such file or directory\n",
-             "doctor", "-o", "dispatcher=/nowhere/x", "local:");
+             "ping", "-o", "dispatcher=/nowhere/x", "local:");
 }
 
 /* ---- configuration ---- */
