@@ -1,7 +1,6 @@
 #include "cli/answers.h"
 #include "cli/connect.h"
 #include "cli/interruption.h"
-#include "cli/json.h"
 #include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/report.h"

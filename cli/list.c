@@ -1,4 +1,3 @@
-#include "cli/connect.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/results.h"

@@ -1,10 +1,7 @@
 #include "cli/local_read.h"
-#include "cli/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 #include "cli/moment.h"
 
-#include <limits.h>
 #include <time.h>
 
 enum

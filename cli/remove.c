@@ -1,5 +1,4 @@
 #include "cli/change.h"
-#include "cli/json.h"
 #include "cli/subcommand.h"
 #include "cli/timeout.h"
 

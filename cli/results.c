@@ -14,6 +14,14 @@ results_run (const struct lr_run_result *result)
   return object;
 }
 
+static void
+add_mode (json_t *object, uint64_t mode)
+{
+  char text[8];
+  snprintf (text, sizeof text, "%04o", (unsigned) (mode & 07777));
+  json_add_text (object, "mode", text);
+}
+
 json_t *
 results_stat (const char *path, const struct lr_stat_result *result)
 {
@@ -22,10 +30,8 @@ results_stat (const char *path, const struct lr_stat_result *result)
   json_add_boolean (object, "exists", result != NULL);
   if (result == NULL)
     return object;
-  char mode[8];
-  snprintf (mode, sizeof mode, "%04o", (unsigned) (result->mode & 07777));
   json_add_text (object, "type", lr_file_type_name ((enum lr_file_type) result->type));
-  json_add_text (object, "mode", mode);
+  add_mode (object, result->mode);
   json_add_integer (object, "mode_bits", (int64_t) (result->mode & 07777));
   json_add_text (object, "owner", result->owner);
   json_add_text (object, "group", result->group);
@@ -93,11 +99,9 @@ results_get (const char *file, uint64_t size)
 static void
 add_entry (json_t *object, const struct lr_directory_entry *entry)
 {
-  char mode[8];
-  snprintf (mode, sizeof mode, "%04o", (unsigned) (entry->mode & 07777));
   json_add_text (object, "name", entry->name);
   json_add_text (object, "type", lr_file_type_name ((enum lr_file_type) entry->type));
-  json_add_text (object, "mode", mode);
+  add_mode (object, entry->mode);
   json_add_text (object, "owner", entry->owner);
   json_add_text (object, "group", entry->group);
   json_add_size (object, "size", entry->file_size);

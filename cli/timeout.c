@@ -1,8 +1,6 @@
 #include "cli/timeout.h"
 #include "cli/time.h"
 
-#include <stddef.h>
-
 static uint64_t given;
 
 const struct cli_option timeout_options[] = {

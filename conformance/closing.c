@@ -117,15 +117,10 @@ check_closing_upload (struct trial *trial)
 {
   const char *directory = make_directory (trial, "directory");
   const char *file = keep_text (trial, "%s/file", directory);
-  int ends[2];
   UPLOAD (trial, .file = file, .content = bytes_of ("old"));
-  make_pipe (trial, ends);
-  keep_descriptor (trial, ends[0]);
-  keep_descriptor (trial, ends[1]);
-  if (write (ends[1], "some of it", 10) != 10)
-    fail_check (trial, "the pipe here can't be written");
+  int from = pipe_without_end (trial);
   lr_connection *connection = open_another (trial);
-  struct lr_put_args args = LR_PUT_ARGS (.file = file, .descriptor = ends[0]);
+  struct lr_put_args args = LR_PUT_ARGS (.file = file, .descriptor = from);
   const struct answer *answer = submit (trial, LR_OPERATION_PUT, &args);
   for (int i = 0; i < 5; i++)
     {

@@ -4,7 +4,6 @@
 #include "conformance/target.h"
 #include "conformance/trial.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 struct row

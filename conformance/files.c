@@ -409,12 +409,7 @@ void
 check_files_every_byte (struct trial *trial)
 {
   const char *directory = place (trial, "directory");
-  char name[256];
-  size_t length = 0;
-  for (const char *byte = every_byte (); *byte != '\0'; byte++)
-    if (*byte != '/')
-      name[length++] = *byte;
-  name[length] = '\0';
+  const char *name = every_byte_of_a_name ();
   const char *path = below (trial, directory, name), *moved = below (trial, directory, "\xff\n*");
   MAKE_DIRECTORY (trial, .path = path, .parents = 1);
   find_entry (trial, LIST (trial, .path = directory), name);

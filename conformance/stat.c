@@ -92,13 +92,7 @@ check_stat_long_name (struct trial *trial)
 void
 check_stat_every_byte (struct trial *trial)
 {
-  /* The longest name that there is has room for all but NUL and the slash.  */
-  char name[256];
-  size_t length = 0;
-  for (const char *byte = every_byte (); *byte != '\0'; byte++)
-    if (*byte != '/')
-      name[length++] = *byte;
-  name[length] = '\0';
+  const char *name = every_byte_of_a_name ();
   const char *path = keep_text (trial, "%s/%s", make_directory (trial, "directory"), name);
   UPLOAD (trial, .file = path, .content = bytes_of ("odd"));
   expect_number (trial, "the size of a file of an odd name",

@@ -251,6 +251,19 @@ make_pipe (struct trial *trial, int ends[2])
     fail_check (trial, "no pipe here");
 }
 
+int
+pipe_without_end (struct trial *trial)
+{
+  static const char some[] = "some of it";
+  int ends[2];
+  make_pipe (trial, ends);
+  keep_descriptor (trial, ends[0]);
+  keep_descriptor (trial, ends[1]);
+  if (write (ends[1], some, strlen (some)) != (ssize_t) strlen (some))
+    fail_check (trial, "the pipe here can't be written");
+  return ends[0];
+}
+
 char *
 keep_text (struct trial *trial, const char *format, ...)
 {
@@ -320,6 +333,18 @@ every_byte (void)
   for (int i = 1; i < 256; i++)
     bytes[i - 1] = (char) i;
   return bytes;
+}
+
+const char *
+every_byte_of_a_name (void)
+{
+  static char name[256];
+  size_t length = 0;
+  for (const char *byte = every_byte (); *byte != '\0'; byte++)
+    if (*byte != '/')
+      name[length++] = *byte;
+  name[length] = '\0';
+  return name;
 }
 
 struct lr_bytes

@@ -68,6 +68,7 @@ void keep (struct trial *trial, void *thing, void (*let_go) (void *));
 void *keep_memory (struct trial *trial, size_t size); /* of zeros */
 int keep_descriptor (struct trial *trial, int descriptor);
 void make_pipe (struct trial *trial, int ends[2]); /* not kept */
+int pipe_without_end (struct trial *trial); /* something is in it, and more may come; to be read */
 char *keep_text (struct trial *trial, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));
 
@@ -86,6 +87,9 @@ struct lr_bytes noise (struct trial *trial, size_t size, unsigned seed);
 
 /* Every byte but NUL, once; as a text.  */
 const char *every_byte (void);
+
+/* The same without the slash, for which the longest name that there is has just room.  */
+const char *every_byte_of_a_name (void);
 
 struct lr_bytes bytes_of (const char *text);
 

@@ -18,7 +18,6 @@
 #include "core/link.h"
 #include "core/pages.h"
 #include "core/process.h"
-#include "core/result.h"
 #include "core/transfer.h"
 #include "core/tree.h"
 #include "core/worker.h"
@@ -30,8 +29,8 @@
 
 enum
 {
-  DEFAULT_TIMEOUT = 60000,
-  DEFAULT_KEEP_ALIVE = 30000,
+  DEFAULT_TIMEOUT = 60000,    /* milliseconds, for opening */
+  DEFAULT_KEEP_ALIVE = 30000, /* milliseconds */
 };
 
 enum phase

@@ -6,7 +6,6 @@
 #include "core/template.h"
 #include "core/url.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

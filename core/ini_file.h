@@ -6,7 +6,6 @@
 
 #include <longreach/longreach.h>
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 

@@ -2,6 +2,7 @@
 
 #include "core/destination.h"
 #include "core/error.h"
+#include "core/questions.h"
 #include "core/relay.h"
 #include "core/text.h"
 

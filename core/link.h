@@ -18,7 +18,6 @@
 #include "core/log.h"
 #include "core/plain_client.h"
 #include "core/prompt.h"
-#include "core/questions.h"
 #include "core/session.h"
 #include "core/transport.h"
 #include "core/url.h"

@@ -4,7 +4,6 @@
 #define CORE_OWNERS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum
 {

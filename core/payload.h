@@ -3,8 +3,6 @@
 #ifndef CORE_PAYLOAD_H
 #define CORE_PAYLOAD_H
 
-#include "core/command.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -9,7 +9,6 @@
 #include "core/tunnel.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,12 +171,7 @@ relay_start (struct transport *transport, lr_loop *loop, const struct relay_way 
 {
   struct packet packet;
   void *memory = NULL;
-  memset (transport, 0, sizeof *transport);
-  transport->loop = loop;
-  transport->hooks = hooks;
-  transport->context = context;
-  transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
-  transport->terminal.fd = transport->terminal_end = -1;
+  transport_init (transport, loop, hooks, context);
   struct relay *relay = calloc (1, sizeof *relay);
   if (relay == NULL || !make_request (command, environment, at_terminal, &packet, &memory))
     {

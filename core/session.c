@@ -37,7 +37,7 @@ enum
   CREDIT_PARTS = 8,        /* of a window: each is given back as soon as it is consumed */
   DATA_MIN = 4 << 10,      /* bytes of a Data on a slow link */
   TOO_SLOW = 50,           /* milliseconds that one Data may take */
-  FAST = 10,
+  FAST = 10,               /* milliseconds: where one takes less the next may be larger */
 };
 
 struct stream

@@ -10,7 +10,6 @@
 
 #include "core/call.h"
 #include "core/descriptor.h"
-#include "protocol/packet.h"
 
 #include <stdbool.h>
 

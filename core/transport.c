@@ -244,6 +244,18 @@ close_terminal (struct transport *transport)
   transport->terminal_end = -1;
 }
 
+void
+transport_init (struct transport *transport, lr_loop *loop, const struct transport_hooks *hooks,
+                void *context)
+{
+  memset (transport, 0, sizeof *transport);
+  transport->loop = loop;
+  transport->hooks = hooks;
+  transport->context = context;
+  transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
+  transport->terminal.fd = transport->terminal_end = -1;
+}
+
 int
 transport_start (struct transport *transport, lr_loop *loop, const char *host, char *const *command,
                  char *const *environment, bool at_terminal, const struct transport_hooks *hooks,
@@ -252,12 +264,7 @@ transport_start (struct transport *transport, lr_loop *loop, const char *host, c
   static char *const nothing[] = { NULL };
   char terminal[64];
   struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-  memset (transport, 0, sizeof *transport);
-  transport->loop = loop;
-  transport->hooks = hooks;
-  transport->context = context;
-  transport->handle.fd = transport->input.fd = transport->output.fd = transport->error.fd = -1;
-  transport->terminal.fd = transport->terminal_end = -1;
+  transport_init (transport, loop, hooks, context);
   char **variables = make_environment (environment == NULL ? nothing : environment);
   int errnum = variables == NULL                                      ? ENOMEM
                : open_pipes (&pipes) != 0 || lift_pipes (&pipes) != 0 ? errno

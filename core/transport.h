@@ -66,6 +66,10 @@ struct transport
   int status; /* once reaped: exit status, or -N for signal N */
 };
 
+/* Make it a transport of LOOP that nothing has been started for.  */
+void transport_init (struct transport *transport, lr_loop *loop,
+                     const struct transport_hooks *hooks, void *context);
+
 /* Start COMMAND, an argv whose program is looked up in PATH, for HOST.  ENVIRONMENT, "NAME=VALUE"
    and ended by NULL, is added to the program's own; NULL: nothing.  AT_TERMINAL: it has one beside
    its streams, and what it says there is kept and told as what it says on stderr is.  Errors: IO,

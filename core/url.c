@@ -12,6 +12,7 @@
 enum
 {
   HOPS_MAX = 32,
+  NUMBER_DIGITS = 18, /* of an option's value: any such number fits into 64 bits */
 };
 
 /* A part of the URL, still encoded.  */
@@ -333,7 +334,7 @@ parse_rest (struct lr_hop *hop, struct part rest, struct lr_error *error)
 
 /* ---- options ---- */
 
-/* The options that HOP's connector takes, as "a, b and c" would have it: "a, b, c".  */
+/* The options that HOP's connector takes, as "a, b, c": as many as fit.  */
 static void
 list_options (const struct lr_hop *hop, char *buffer, size_t size)
 {
@@ -376,7 +377,8 @@ check_value (const struct lr_option *option, const char *value, struct lr_error 
                                 value);
       return 0;
     case LR_OPTION_NUMBER:
-      if (value[0] == '\0' || strlen (value) > 18 || strspn (value, "0123456789") != strlen (value))
+      if (value[0] == '\0' || strlen (value) > NUMBER_DIGITS
+          || strspn (value, "0123456789") != strlen (value))
         return error_set_field (error, option->name, "%s=%s: the value is a number", option->name,
                                 value);
       return 0;

@@ -1,7 +1,5 @@
 #include "core/worker.h"
 
-#include "core/error.h"
-
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>

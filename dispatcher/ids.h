@@ -5,7 +5,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* The name of an id, or its decimal digits where it has none.  Cached, misses too, until the

@@ -3,8 +3,6 @@
 #ifndef DISPATCHER_TEMPORARY_H
 #define DISPATCHER_TEMPORARY_H
 
-#include <stddef.h>
-
 enum
 {
   TEMPORARY_SUFFIX = 17, /* bytes, with a NUL */

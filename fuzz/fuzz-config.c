@@ -15,7 +15,6 @@
 #include "fuzz/input_file.h"
 #include "fuzz/require.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

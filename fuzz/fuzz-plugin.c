@@ -8,7 +8,6 @@
    - all of it can be freed, in any case.  */
 
 #include "core/connector.h"
-#include "core/error.h"
 #include "core/plugin.h"
 #include "fuzz/input_file.h"
 #include "fuzz/require.h"

@@ -1,5 +1,6 @@
 #include "tree/record.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define T(text) (1U << RECORD_##text)

@@ -17,7 +17,6 @@
 #ifndef TREE_RECORD_H
 #define TREE_RECORD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
