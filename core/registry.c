@@ -3,19 +3,18 @@
 
 #include "core/registry.h"
 
+#include "core/candidate.h"
 #include "core/config.h"
 #include "core/declared.h"
 #include "core/error.h"
 #include "core/plugin.h"
 #include "core/result.h"
 #include "core/search_path.h"
-#include "core/trust.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct lr_registry
 {
@@ -248,108 +247,7 @@ registry_inspect (lr_registry *registry, registry_inspector *inspect, void *cont
   return status;
 }
 
-/* ---- looking at files ---- */
-
-/* One file of the search path, as a walk over it shows it.  */
-struct candidate
-{
-  const char *file;
-  const char *real; /* where it leads; NULL with a problem */
-  const struct search_directory *directory;
-  const struct plugin_notes *notes;
-  const struct lr_error *problem; /* the notes can't be read; NULL: they can */
-};
-
-/* Returns whether the walk goes on.  */
-typedef bool visit_candidate (void *context, const struct candidate *candidate);
-
-/* A file that claims by its name to be one of ours, or at least a library.  */
-static bool
-looks_like_plugin (const char *name)
-{
-  size_t length = strlen (name);
-  return declared_is_named (name) || (length > 3 && strcmp (name + length - 3, ".so") == 0);
-}
-
-/* The notes of a shared object, or what a declaration says in their place.  */
-static int
-read_notes (struct plugin_notes *notes, const char *file, struct lr_error *problem)
-{
-  return declared_is_named (file) ? declared_read_notes (notes, file, problem)
-                                  : plugin_read_notes (notes, file, problem);
-}
-
-/* The real path of FILE, if it and the directory it was found in are trusted: to be freed.  */
-static char *
-resolve_file (const struct search_directory *directory, const char *file, struct lr_error *problem)
-{
-  char why[TRUST_PROBLEM_SIZE];
-  char *real = NULL;
-  if (!trust_check (directory->path, why, sizeof why))
-    error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because of its directory: %s", file,
-               why);
-  else if ((real = trust_resolve (file, why, sizeof why)) == NULL)
-    error_set (problem, LR_ERROR_PLUGIN, "%s: it is not used, because %s", file, why);
-  return real;
-}
-
-/* Show one file.  What is no plugin, and does not look like one, is passed over.  */
-static bool
-visit_file (const struct search_directory *directory, const char *name, visit_candidate *visit,
-            void *context)
-{
-  char *file, *real = NULL;
-  struct stat info;
-  struct plugin_notes notes;
-  struct lr_error problem;
-  bool go_on = true;
-  if (asprintf (&file, "%s/%s", directory->path, name) < 0)
-    return true;
-  if (stat (file, &info) == 0 && S_ISREG (info.st_mode))
-    {
-      if (read_notes (&notes, file, &problem) == 0)
-        real = resolve_file (directory, file, &problem);
-      if (real != NULL || notes.is_plugin || looks_like_plugin (name))
-        go_on = visit (context, &(struct candidate){ file, real, directory, &notes,
-                                                     real == NULL ? &problem : NULL });
-      plugin_notes_free (&notes);
-    }
-  free (real);
-  free (file);
-  return go_on;
-}
-
-/* Show a directory that can't be read: what is in it can't be told.  */
-static bool
-visit_unreadable (const struct search_directory *directory, int errnum, visit_candidate *visit,
-                  void *context)
-{
-  static const struct plugin_notes none;
-  struct lr_error problem;
-  error_set (&problem, LR_ERROR_PLUGIN, "%s: cannot read it: %s", directory->path,
-             strerror (errnum));
-  return visit (context, &(struct candidate){ directory->path, NULL, directory, &none, &problem });
-}
-
-/* Show each plugin of the search path, in its order.  -1 without memory.  */
-static int
-walk (const struct search_path *path, visit_candidate *visit, void *context)
-{
-  bool go_on = true;
-  for (size_t i = 0; go_on && i < path->count; i++)
-    {
-      int errnum;
-      char **files = search_path_list_files (path->directories[i].path, &errnum);
-      if (files == NULL)
-        return -1;
-      if (errnum != 0)
-        go_on = visit_unreadable (&path->directories[i], errnum, visit, context);
-      for (char **file = files; go_on && *file != NULL; file++)
-        go_on = visit_file (&path->directories[i], *file, visit, context);
-      search_path_free_files (files);
-    }
-  return 0;
-}
+/* ---- finding and loading ---- */
 
 static bool
 names_schema (const struct plugin_notes *notes, const char *schema)
@@ -359,8 +257,6 @@ names_schema (const struct plugin_notes *notes, const char *schema)
       return true;
   return false;
 }
-
-/* ---- finding and loading ---- */
 
 struct search
 {
@@ -492,7 +388,7 @@ search_plugins (lr_registry *registry, const char *schema, struct lr_error *erro
   struct search search = { .registry = registry, .schema = schema, .error = error };
   struct search_path path;
   int status = configure_path (registry, &path, error);
-  if (status == 0 && walk (&path, visit_for_search, &search) != 0)
+  if (status == 0 && candidates_walk (&path, visit_for_search, &search) != 0)
     error_no_memory (error);
   else if (status == 0 && !search.decided)
     set_not_found (&search, &path);
@@ -704,7 +600,7 @@ lr_registry_list (lr_registry *registry, struct lr_connector_list **result, stru
   listing.failed = status != 0 || listing.list == NULL;
   if (!listing.failed)
     list_built_in (registry, &listing);
-  if (!listing.failed && walk (&path, visit_for_listing, &listing) != 0)
+  if (!listing.failed && candidates_walk (&path, visit_for_listing, &listing) != 0)
     listing.failed = true;
   pthread_mutex_unlock (&registry->lock);
   search_path_free (&path);
