@@ -15,7 +15,7 @@ import sys
 FOLDERS = {"protocol", "tree", "core", "dispatcher", "plugins", "cli", "askpass", "conformance",
            "tests", "fuzz", "bench"}
 # What includes what, as the page draws it.
-MAY_INCLUDE = {"protocol": set(), "tree": set(), "core": {"protocol", "tree"},
+MAY_INCLUDE = {"protocol": set(), "tree": {"protocol"}, "core": {"protocol", "tree"},
                "dispatcher": {"protocol", "tree"}, "plugins": set(), "cli": {"conformance"},
                "askpass": {"core"}, "conformance": set()}
 INCLUDED = re.compile(r'^ *# *include "([a-z]+)/', re.M)
