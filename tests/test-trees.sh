@@ -153,6 +153,26 @@ copy put -- a/one/file h
 expect "nor is a directory one for a file" 3 "longreach: localhost: cannot replace h/file: Is a directory"
 nothing_temporary "and nothing is left of it"
 
+# ---- into itself ----
+
+# So many and so long names that those made meanwhile are read, too, where new ones come late.
+mkdir self
+head -c 40M /dev/zero | split -b 16K -a 3 - "self/$(printf 'n%.0s' {1..150})"
+entries=$(find self | wc -l)
+for direction in put get; do
+  for name in later next self; do
+    timeout 20 "$longreach" "$direction" -r local: "$scratch/self" "$scratch/self/$name" 2> error || true
+    if [ -z "$(find self -path "*/$name/$name/$name/$name")" ] && [ "$(find "self/$name" | wc -l)" -ge "$entries" ] \
+      && [ "$(grep -cv ": it is just being made, and a tree is not copied into itself$" error)" = 0 ]; then
+      ok "$direction -r into itself has an end ($name)"
+    else
+      not_ok "$direction -r into itself has an end ($name)" "$(wc -l error) $(tail -n 3 error)"
+    fi
+    rm -rf "self/$name"
+  done
+done
+rm -rf self
+
 # ---- several ----
 
 mkdir one other into

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum
@@ -126,9 +127,54 @@ close_file (struct pack *pack)
   pack->name = NULL;
 }
 
+/* What statx says, which not every C library has.  */
+struct description
+{
+  uint32_t mask, unused_words[15];
+  uint64_t unused[2];
+  struct
+  {
+    int64_t seconds;
+    uint32_t nanoseconds, unused;
+  } birth;
+  uint64_t rest[20];
+};
+_Static_assert(sizeof (struct description) == 256, "the kernel writes as much");
+
+/* Whether FD was made after TIME, where its file system knows.  */
+static bool
+is_born_after (int fd, const struct timespec *time)
+{
+  enum
+  {
+    BIRTH = 0x800, /* STATX_BTIME */
+  };
+  struct description info;
+  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, BIRTH, &info) != 0 || (info.mask & BIRTH) == 0)
+    return false;
+  return info.birth.seconds != time->tv_sec ? info.birth.seconds > time->tv_sec
+                                            : (long) info.birth.nanoseconds > time->tv_nsec;
+}
+
+/* Whether the directory may be what the tree is copied to, in which there would be no end: it is
+   new, and as unpack.c leaves none but those that it still fills.  */
+static bool
+may_be_the_copy (const struct pack *pack)
+{
+  return pack->walk.depth > 0 && (pack->info.st_mode & 0777) == 0700
+         && is_born_after (pack->file, &pack->begun);
+}
+
 static void
 pack_directory (struct pack *pack, struct output *output, struct record *record)
 {
+  if (may_be_the_copy (pack))
+    {
+      tell_problem (pack, output, pack->name, 0,
+                    "it is just being made, and a tree is not copied into itself");
+      close_file (pack);
+      return;
+    }
   int file = pack->file;
   const char *name = pack->name;
   pack->file = -1;
@@ -428,6 +474,7 @@ pack_begin (struct pack *pack)
       return errnum;
     }
   pack->name = pack->top;
+  clock_gettime (CLOCK_REALTIME_COARSE, &pack->begun);
   return 0;
 }
 

@@ -43,6 +43,7 @@ struct pack
   pack_problem *problem; /* NULL: a record tells it */
   void *context;
 
+  struct timespec begun; /* as file systems note when a file is made */
   struct walk walk;
   struct links links;
   bool lost; /* the way back: nothing more is read */
