@@ -25,7 +25,7 @@ how (const lr_hop *hop)
   return value == NULL ? "words" : value;
 }
 
-/* A dispatcher that is reached as it is can't be told the mark of a session.  */
+/* A dispatcher that is reached as it is can't be told the nonce of a session.  */
 static void
 check_none (const lr_hop *hop, lr_command *out)
 {
