@@ -247,9 +247,9 @@ fields_read (const json_t *object, const struct field *fields, const char *const
   const char *name;
   json_t *value;
   /* jansson has no way to look at the members of what is const.  */
-  json_object_foreach ((json_t *) object, name,
-                       value) if (!is_known (name, fields, also)) return set_unknown (problem, name,
-                                                                                      fields);
+  json_object_foreach ((json_t *) object, name, value)
+    if (!is_known (name, fields, also))
+      return set_unknown (problem, name, fields);
   for (; fields->name != NULL; fields++)
     if (read_field (&reading, fields) != 0)
       return -1;

@@ -10,6 +10,7 @@
 enum
 {
   NOISE_MAX = 1 << 20, /* bytes before the banner */
+  NUMBER_MAX = 65536,  /* of requests at once: a higher one means no more */
 };
 
 /* ---- noise ---- */
@@ -60,7 +61,7 @@ static unsigned
 parse_number (const char *text)
 {
   unsigned long value = strtoul (text, NULL, 10);
-  return value > 65536 ? 65536 : (unsigned) value;
+  return value > NUMBER_MAX ? NUMBER_MAX : (unsigned) value;
 }
 
 /* FEATURES is the last word of the banner.  */

@@ -32,12 +32,10 @@
 enum
 {
   MACHINE_SIZE = 64,
-  FULL_MAX = 8,         /* directories without room that are passed over */
-  LINE_SIZE = 64,       /* of what is sent before the dispatcher */
-  REFUSAL_SIZE = 256,   /* of what is quoted of the first push */
-  MACHINES_MAX = 2,     /* types that are tried */
-  STATUS_NOT_RUN = 126, /* as shells, and those who do as they do, have it */
-  STATUS_NOT_FOUND = 127,
+  FULL_MAX = 8,       /* directories without room that are passed over */
+  LINE_SIZE = 64,     /* of what is sent before the dispatcher */
+  REFUSAL_SIZE = 256, /* of what is quoted of the first push */
+  MACHINES_MAX = 2,   /* types that are tried */
 };
 
 /* A file that is stored is looked at before it is run: `-x` knows nothing of a noexec mount, so

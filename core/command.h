@@ -5,6 +5,13 @@
 
 #include <longreach/connector.h>
 
+/* The exit statuses of who was to run a command and could not, as shells have them.  */
+enum
+{
+  STATUS_NOT_RUN = 126,
+  STATUS_NOT_FOUND = 127,
+};
+
 /* All zero is an empty command.  */
 struct lr_command
 {

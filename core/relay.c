@@ -4,10 +4,12 @@
 
 #include "core/relay.h"
 
+#include "core/command.h"
 #include "core/error.h"
 #include "core/session.h"
 #include "core/tunnel.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +58,7 @@ note_failure (struct transport *transport, const struct packet *packet)
   tunnel_describe_failure ("", packet, &error);
   const char *what = error.message + strspn (error.message, ": ");
   transport->status_known = true;
-  transport->status = error.errnum == 2 /* ENOENT */ ? 127 : 126;
+  transport->status = error.errnum == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
   transport_hear (transport, what, strlen (what), false);
 }
 
