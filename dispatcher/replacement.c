@@ -1,6 +1,7 @@
 #include "dispatcher/replacement.h"
 
 #include "dispatcher/temporary.h"
+#include "tree/unnamed.h"
 #include "tree/write_all.h"
 
 #include <errno.h>
@@ -205,16 +206,6 @@ find_target (struct replacement *replacement)
 
 /* ---- the new content ---- */
 
-/* Whether a file without a name can be given one later.  */
-static bool
-can_name_files (void)
-{
-  static atomic_int known = -1;
-  if (known < 0)
-    known = access ("/proc/self/fd", X_OK) == 0;
-  return known == 1;
-}
-
 static void
 make_temporary_name (struct replacement *replacement)
 {
@@ -243,11 +234,8 @@ create_named (struct replacement *replacement)
 static void
 create_file (struct replacement *replacement)
 {
-  if (can_name_files ())
-    replacement->file = openat (replacement->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (replacement->file < 0
-      && (!can_name_files () || errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL
-          || errno == ENOENT))
+  replacement->file = unnamed_open (replacement->directory);
+  if (replacement->file < 0 && errno == EOPNOTSUPP)
     replacement->file = create_named (replacement);
   if (replacement->file >= 0)
     return;
@@ -387,7 +375,7 @@ carry_attributes_over (struct replacement *replacement)
   if (fremovexattr (replacement->file, "system.posix_acl_access") != 0 && !is_no_attribute (errno))
     fail (replacement, errno, "cannot remove the access control list of the new");
   snprintf (source.path, sizeof source.path, "/proc/self/fd/%d", replacement->old);
-  if (!can_name_files ())
+  if (!unnamed_is_possible ())
     {
       source.file = openat (replacement->directory, replacement->name,
                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -429,16 +417,6 @@ set_owner_and_mode (struct replacement *replacement, int file,
     fail (replacement, errno, "cannot change the mode of");
 }
 
-/* Give the file without a name NAME; 0, or an errno.  */
-static int
-link_as (const struct replacement *replacement, const char *name)
-{
-  char unnamed[40];
-  snprintf (unnamed, sizeof unnamed, "/proc/self/fd/%d", replacement->file);
-  return linkat (AT_FDCWD, unnamed, replacement->directory, name, AT_SYMLINK_FOLLOW) == 0 ? 0
-                                                                                          : errno;
-}
-
 /* The new file takes its name; 0, or an errno.  */
 static int
 take_name (struct replacement *replacement)
@@ -447,13 +425,13 @@ take_name (struct replacement *replacement)
     {
       int errnum = EEXIST;
       if (replacement->old < 0)
-        errnum = link_as (replacement, replacement->name);
+        errnum = unnamed_link (replacement->file, replacement->directory, replacement->name);
       if (errnum != EEXIST)
         return errnum;
       for (int attempt = 0; attempt < 16 && errnum == EEXIST; attempt++)
         {
           make_temporary_name (replacement);
-          errnum = link_as (replacement, replacement->temporary);
+          errnum = unnamed_link (replacement->file, replacement->directory, replacement->temporary);
         }
       if (errnum != 0)
         {

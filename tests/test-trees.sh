@@ -162,7 +162,8 @@ entries=$(find self | wc -l)
 for direction in put get; do
   for name in later next self; do
     timeout 20 "$longreach" "$direction" -r local: "$scratch/self" "$scratch/self/$name" 2> error || true
-    if [ -z "$(find self -path "*/$name/$name/$name/$name")" ] && [ "$(find "self/$name" | wc -l)" -ge "$entries" ] \
+    if [ -z "$(find self -path "*/$name/$name/$name/$name")" ] \
+      && [ "$(find "self/$name" | wc -l)" -ge "$entries" ] \
       && [ "$(grep -cv ": it is just being made, and a tree is not copied into itself$" error)" = 0 ]; then
       ok "$direction -r into itself has an end ($name)"
     else
@@ -330,30 +331,50 @@ mkdir huge
 truncate -s 0 huge/empty
 head -c 1M /dev/urandom > piece
 for _ in {1..200}; do cat piece; done > huge/file
-mkdir -p there/huge
+# Whoever makes the file: the dispatcher, or the command.
+writer () {
+  if [ "$direction" = put ]; then pgrep -P "$pid" -x longreach-dispa || true; else echo "$pid"; fi
+}
+
+is_writing () {
+  local process
+  process=$(writer)
+  [ -n "$process" ] && [ -n "$(find "/proc/$process/fd" -lname "$scratch/there/huge/*" 2> /dev/null)" ]
+}
+
+nobody_writes () {
+  [ -z "$(find there -name '.longreach*')" ]
+}
+
 for direction in put get; do
-  "$longreach" "$direction" -r local: "$scratch/huge" there > output 2> error &
-  pid=$!
-  tries=0
-  while [ -z "$(find there -name '.longreach*' -size +0)" ] && ((tries++ < 500)); do
-    sleep 0.01
+  for how in "TERM 143 there" "TERM 143 new" "KILL 255 there" "KILL 255 new"; do
+    read -r signal expected place <<< "$how"
+    if [ "$direction" = get ] && [ "$signal" = KILL ]; then
+      expected=137
+    fi
+    mkdir -p there
+    [ "$place" = new ] || mkdir there/huge
+    "$longreach" "$direction" -r local: "$scratch/huge" there > output 2> error &
+    pid=$!
+    tries=0
+    until is_writing || ((++tries > 1000)); do
+      sleep 0.005
+    done
+    victim=$pid
+    if [ "$signal" = KILL ]; then
+      victim=$(writer)
+    fi
+    kill "-$signal" "$victim" 2> /dev/null || true
+    status=0
+    wait "$pid" 2> /dev/null || status=$?
+    wait_until 5 nobody_writes || true
+    same "SIG$signal ends $direction -r ($place)" "$expected" "$status"
+    nothing_temporary "and nothing temporary is left"
+    if [ -e there/huge/file ]; then not_ok "nor a part of a file"; else ok "nor a part of a file"; fi
+    rm -rf there
   done
-  kill -TERM "$pid" 2> /dev/null || true
-  status=0
-  wait "$pid" || status=$?
-  for ((tries = 0; tries < 100; tries++)); do
-    [ -n "$(find there -name '.longreach*')" ] || break
-    sleep 0.05
-  done
-  if [ "$status" = 143 ]; then
-    ok "a signal ends $direction -r"
-  else
-    not_ok "a signal ends $direction -r" "status $status"
-  fi
-  nothing_temporary "and nothing temporary is left"
-  if [ -e there/huge/file ]; then not_ok "nor a part of a file"; else ok "nor a part of a file"; fi
 done
-rm -rf huge there
+rm -rf huge
 
 # ---- the command ----
 

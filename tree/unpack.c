@@ -1,6 +1,7 @@
 #include "tree/unpack.h"
 
 #include "protocol/timestamp.h"
+#include "tree/unnamed.h"
 #include "tree/write_all.h"
 
 #include <errno.h>
@@ -301,7 +302,7 @@ take_leave (struct unpack *unpack)
 
 /* ---- files ---- */
 
-/* Give what has the name TEMPORARY its name; 0, or an errno.  */
+/* Give what has the name TEMPORARY its name NAME; 0, or an errno.  */
 static int
 take_name (struct unpack *unpack, const char *temporary, const char *name)
 {
@@ -313,12 +314,23 @@ take_name (struct unpack *unpack, const char *temporary, const char *name)
   return errnum;
 }
 
-/* Make the file that comes.  -1 and errno.  */
+/* Make the file that comes.  -1 and errno.
+
+   One whose content is still on its way has no name until all of it has come, so that nothing of it
+   stays if nobody can tidy up; for others that would take too long.  */
 static int
 create_file (struct unpack *unpack)
 {
   static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
   unpack->temporary[0] = '\0';
+  unpack->unnamed = false;
+  if (unpack->size > 0 && unpack->at_hand < unpack->size + RECORD_HEAD)
+    {
+      int file = unnamed_open (here (unpack));
+      unpack->unnamed = file >= 0;
+      if (unpack->unnamed || errno != EOPNOTSUPP)
+        return file;
+    }
   if (is_new_here (unpack))
     return openat (here (unpack), unpack->file_name, flags, 0600);
   for (int i = 0; i < TRIES; i++)
@@ -331,6 +343,15 @@ create_file (struct unpack *unpack)
   return -1;
 }
 
+/* Remove the name under which the file was made.  */
+static void
+remove_unfinished (const struct unpack *unpack)
+{
+  if (!unpack->unnamed)
+    unlinkat (here (unpack), unpack->temporary[0] != '\0' ? unpack->temporary : unpack->file_name,
+              0);
+}
+
 /* The file that was begun is not to be.  */
 static void
 drop_file (struct unpack *unpack)
@@ -339,7 +360,7 @@ drop_file (struct unpack *unpack)
     return;
   close (unpack->file);
   unpack->file = -1;
-  unlinkat (here (unpack), unpack->temporary[0] != '\0' ? unpack->temporary : unpack->file_name, 0);
+  remove_unfinished (unpack);
 }
 
 static void
@@ -362,6 +383,22 @@ note_same (struct unpack *unpack, const struct stat *info)
   same->inode = info->st_ino;
 }
 
+/* Give the file without a name its own, or a temporary one to take the place of what has it.  0, or
+   an errno.  */
+static int
+name_file (struct unpack *unpack)
+{
+  int errnum = unnamed_link (unpack->file, here (unpack), unpack->file_name);
+  if (errnum == EEXIST && !is_new_here (unpack))
+    for (int i = 0; i < TRIES && errnum == EEXIST; i++)
+      {
+        make_temporary_name (unpack->temporary, sizeof unpack->temporary);
+        errnum = unnamed_link (unpack->file, here (unpack), unpack->temporary);
+      }
+  unpack->unnamed = errnum != 0;
+  return errnum;
+}
+
 /* All of it has come.  */
 static void
 finish_file (struct unpack *unpack)
@@ -381,6 +418,11 @@ finish_file (struct unpack *unpack)
                            unpack->gid, &what);
   if (errnum == 0 && unpack->id != 0 && fstat (unpack->file, &info) != 0)
     errnum = errno;
+  if (errnum == 0 && unpack->unnamed)
+    {
+      what = "cannot make";
+      errnum = name_file (unpack);
+    }
   if (errnum != 0)
     {
       fail_file (unpack, errnum, what);
@@ -392,8 +434,7 @@ finish_file (struct unpack *unpack)
   if (close (file) != 0)
     {
       errnum = errno;
-      unlinkat (here (unpack), unpack->temporary[0] != '\0' ? unpack->temporary : unpack->file_name,
-                0);
+      remove_unfinished (unpack);
     }
   if (errnum == 0 && unpack->temporary[0] != '\0')
     {
@@ -710,6 +751,7 @@ unpack_write (struct unpack *unpack, const char *data, size_t size)
   size_t taken = 0;
   if (unpack->record_waits)
     {
+      unpack->at_hand = size;
       take_record (unpack, &reader->record);
       unpack->record_waits = unpack->wanted != UNPACK_NOTHING;
     }
@@ -729,6 +771,7 @@ unpack_write (struct unpack *unpack, const char *data, size_t size)
         take_bytes (unpack, reader->bytes, reader->size);
       else if (progress == RECORD_WHOLE)
         {
+          unpack->at_hand = size - taken;
           take_record (unpack, &reader->record);
           unpack->record_waits = unpack->wanted != UNPACK_NOTHING;
           if (unpack->record_waits)

@@ -89,6 +89,8 @@ struct unpack
   gid_t gid;
   char file_name[256];
   char temporary[40]; /* "": it has its name already */
+  bool unnamed;       /* nor that */
+  size_t at_hand;     /* bytes that have come behind the record */
 
   struct unpack_same *same; /* owned */
   size_t same_count, same_allocated;
