@@ -810,11 +810,12 @@ def the_end_needs_no_credit(bench):
     session = bench.session
     content = os.urandom(WINDOW)
     path = bench.file("window", content)
+    gate = bench.gate()
     file = read_file(session, path)
     part = read_file(session, "/dev/zero", 0, WINDOW)
     command = spawn(session, "cat", path)
     both = shell(session, 'cat "$1" >&2; cat "$1"', path)
-    lingering = shell(session, '(read x < "$2") & cat "$1"', path, bench.gate().path, linger=0)
+    lingering = shell(session, '(read x < "$2") & cat "$1"', path, gate.path, linger=0)
     shown = terminal(session, f"head -c {WINDOW} /dev/zero")
     fifo = read_file(session, bench.gate("fifo").path)
     writer = shell(session, 'exec cat "$1" > "$2"', path, bench.path("fifo"))
@@ -826,6 +827,7 @@ def the_end_needs_no_credit(bench):
     expect_completed(both, 0, content, content)
     expect_exited(lingering)
     assert lingering.received[1] == WINDOW, lingering.received
+    gate.open()
     expect_completed(shown, 0, bytes(WINDOW))
     expect_content(fifo, content)
     expect_completed(writer)
