@@ -97,13 +97,13 @@ replace_by_link (const struct packet_link *asked)
 {
   const char *path = asked->path.data, *slash = strrchr (path, '/');
   size_t directory = slash == NULL ? 0 : (size_t) (slash + 1 - path);
-  size_t size = directory + sizeof ".longreach-" + TEMPORARY_SUFFIX;
+  size_t size = directory + strlen (TEMPORARY_PREFIX) + TEMPORARY_SUFFIX;
   char suffix[TEMPORARY_SUFFIX], *temporary = malloc (size);
   int errnum = temporary == NULL ? ENOMEM : EEXIST;
   for (int i = 0; i < TEMPORARY_TRIES && errnum == EEXIST; i++)
     {
       temporary_suffix (suffix);
-      snprintf (temporary, size, "%.*s.longreach-%s", (int) directory, path, suffix);
+      snprintf (temporary, size, "%.*s" TEMPORARY_PREFIX "%s", (int) directory, path, suffix);
       errnum = make_link (asked, temporary);
     }
   if (errnum == 0)

@@ -211,13 +211,13 @@ make_temporary_name (struct replacement *replacement)
 {
   char suffix[TEMPORARY_SUFFIX];
   temporary_suffix (suffix);
-  snprintf (replacement->temporary, sizeof replacement->temporary, ".longreach-%s", suffix);
+  snprintf (replacement->temporary, sizeof replacement->temporary, TEMPORARY_PREFIX "%s", suffix);
 }
 
 static int
 create_named (struct replacement *replacement)
 {
-  for (int attempt = 0; attempt < 16; attempt++)
+  for (int attempt = 0; attempt < TEMPORARY_TRIES; attempt++)
     {
       make_temporary_name (replacement);
       int file = openat (replacement->directory, replacement->temporary,
@@ -428,7 +428,7 @@ take_name (struct replacement *replacement)
         errnum = unnamed_link (replacement->file, replacement->directory, replacement->name);
       if (errnum != EEXIST)
         return errnum;
-      for (int attempt = 0; attempt < 16 && errnum == EEXIST; attempt++)
+      for (int attempt = 0; attempt < TEMPORARY_TRIES && errnum == EEXIST; attempt++)
         {
           make_temporary_name (replacement);
           errnum = unnamed_link (replacement->file, replacement->directory, replacement->temporary);

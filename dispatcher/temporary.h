@@ -3,6 +3,9 @@
 #ifndef DISPATCHER_TEMPORARY_H
 #define DISPATCHER_TEMPORARY_H
 
+/* How the names begin of files that are to take another one's place.  */
+#define TEMPORARY_PREFIX ".longreach-"
+
 enum
 {
   TEMPORARY_SUFFIX = 17, /* bytes, with a NUL */
