@@ -3,6 +3,7 @@
 #include "cli/timeout.h"
 #include "cli/report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,24 @@ chmod_at (lr_connection *connection, char **operands, size_t count)
   return change_each (connection, operands + 1, count - 1, set);
 }
 
-/* USER, USER:GROUP or :GROUP.  */
+/* What the entry of the owner has as the group.  Returns 0 or an exit status.  */
+static int
+find_group (lr_connection *connection)
+{
+  static char gid[24];
+  struct lr_query_user_args args =
+      LR_QUERY_USER_ARGS (.user = given.owner, .timeout_ms = timeout_left ());
+  struct lr_user_entry *entry;
+  struct lr_error error;
+  if (lr_query_user (connection, &args, &entry, &error) != 0)
+    return report_failure (&error);
+  snprintf (gid, sizeof gid, "%lld", (long long) entry->gid);
+  given.group = gid;
+  lr_free (entry);
+  return 0;
+}
+
+/* USER, USER:GROUP, :GROUP, or USER: with that user's own group.  */
 static int
 chown_at (lr_connection *connection, char **operands, size_t count)
 {
@@ -61,6 +79,12 @@ chown_at (lr_connection *connection, char **operands, size_t count)
   given.group = colon != NULL && colon[1] != '\0' ? colon + 1 : NULL;
   if (given.owner == NULL && given.group == NULL)
     return report_usage ("chown: a user, or a colon and a group, is needed");
+  if (colon != NULL && given.group == NULL)
+    {
+      int status = find_group (connection);
+      if (status != 0)
+        return status;
+    }
   return change_each (connection, operands + 1, count - 1, set);
 }
 
@@ -80,7 +104,8 @@ const struct subcommand chown_subcommand = {
   .name = "chown",
   .operands = "URL USER[:GROUP] PATH...",
   .summary = "Set owner and group of files",
-  .details = "Both are names or ids. USER alone leaves the group as it is, and :GROUP the owner.",
+  .details = "Both are names or ids. USER alone leaves the group as it is, USER: sets that user's "
+             "own, and :GROUP leaves the owner.",
   .options = chown_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 3,

@@ -314,6 +314,8 @@ Test (path_commands, chown_sets_owner_and_group)
              "local:", "nosuch-user", "file");
   LONGREACH (3, "", "longreach: localhost: group: *nosuch-group*\n", "chown",
              "local:", ":nosuch-group", "file");
+  LONGREACH (3, "", "longreach: localhost: user: *nosuch-user*\n", "chown",
+             "local:", "nosuch-user:", "file");
   LONGREACH (2, "", "longreach: chown: a user, or a colon and a group, is needed\n", "chown",
              "local:", ":", "file");
   LONGREACH (1, "", "longreach: localhost: cannot change nosuch: No such file *\n", "chown",
@@ -327,6 +329,8 @@ Test (path_commands, chown_sets_owner_and_group)
   succeed ("chown", "-h", "local:", ":78", "link", NULL);
   cr_expect (stat ("file", &info) == 0 && info.st_uid == 56 && info.st_gid == 34);
   cr_expect (lstat ("link", &info) == 0 && info.st_uid == 0 && info.st_gid == 78);
+  succeed ("chown", "local:", "root:", "file", NULL);
+  cr_expect (stat ("file", &info) == 0 && info.st_uid == 0 && info.st_gid == 0);
   succeed ("chown", "-R", "local:", "0:0", ".", NULL);
   cr_expect (stat ("file", &info) == 0 && info.st_uid == 0 && info.st_gid == 0);
 }
