@@ -256,7 +256,7 @@ struct lr_connector
   /* The host's name; NULL, or not set: the hop's name, or the schema where that is empty.  */
   void (*extract_hostname) (const lr_hop *hop, lr_text *out);
 
-  /* Operations, named as in the seed.  `open` and `close` may be left NULL.  A connector that
+  /* Operations, named as in longreach.h.  `open` and `close` may be left NULL.  A connector that
      sets any of these, `open` and `close` included, inherits no operation that its own header did
      not know.  */
   void (*open) (lr_call *call);
@@ -273,7 +273,8 @@ struct lr_connector
 
   /* A hook, as those above.  Make OUT the command that unpacks the tar archive which it reads on
      its standard input, as user 0, into DIRECTORY at the far side.  With it a dispatcher gets to
-     where there is no shell.  Its exit status is not believed: the dispatcher has to run.  */
+     where there is no shell, or no directory of the user's that takes programs.  Its exit status is
+     not believed: the dispatcher has to run.  */
   void (*push) (const lr_hop *hop, const char *directory, lr_command *out);
 
   /* Operations, as those above.  */

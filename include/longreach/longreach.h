@@ -1,5 +1,8 @@
 /* longreach: reach any host by URL.  The interface for applications.
 
+   The operations are those of the connector interface of Fora, a Python tool; "Mirrors" says of
+   each which method that is.
+
    Conventions, true of every function here:
 
    - A call returns 0, or -1 and fills *ERROR, which the caller owns; ERROR may be NULL.
@@ -51,10 +54,10 @@ typedef uint64_t lr_flag;
 enum lr_error_kind
 {
   LR_ERROR_NONE = 0,
-  LR_ERROR_INVALID_VALUE, /* seed: ValueError; `field` names the value */
-  LR_ERROR_REMOTE_OS,     /* seed: RemoteOSError; `errnum` is the far side's errno */
-  LR_ERROR_IO,            /* seed: IOError; the connection failed or is gone */
-  LR_ERROR_EXIT_STATUS,   /* seed: CalledProcessError; the one error that leaves a result */
+  LR_ERROR_INVALID_VALUE, /* Fora's ValueError; `field` names the value */
+  LR_ERROR_REMOTE_OS,     /* Fora's RemoteOSError; `errnum` is the far side's errno */
+  LR_ERROR_IO,            /* Fora's IOError; the connection failed or is gone */
+  LR_ERROR_EXIT_STATUS,   /* Fora's CalledProcessError; the one error that leaves a result */
   LR_ERROR_NO_CONNECTOR,  /* no connector has the schema */
   LR_ERROR_PLUGIN,        /* a plugin is there but can't be used */
   LR_ERROR_UNSUPPORTED,   /* the connector, or this version, can't do this */
@@ -466,7 +469,7 @@ enum lr_file_type
   LR_FILE_BLOCK,
 };
 
-/* The seed's word for TYPE: "file", "dir", "link", "fifo", "sock", "chr", "blk", "other".  */
+/* The word for TYPE: "file", "dir", "link", "fifo", "sock", "chr", "blk", "other".  */
 const char *lr_file_type_name (enum lr_file_type type);
 
 struct lr_stat_args
