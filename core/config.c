@@ -17,7 +17,7 @@
 
 enum
 {
-  EXPANSIONS_MAX = 16,
+  EXPANSIONS_MAX = 16,   /* aliases that stand for each other */
   TARGET_MAX = 64 << 10, /* characters */
 };
 
