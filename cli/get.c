@@ -79,7 +79,11 @@ report_failed_fetch (const struct lr_error *error, const char *name)
     return STATUS_SIGNAL + interruption_signal ();
   if (is_local (error))
     return report_local (error->errnum, "cannot write %s: %s", name, strerror (error->errnum));
-  return report_lookup_failure (error, "file");
+  struct lr_error told = *error;
+  size_t used = strlen (told.message);
+  if (error->kind == LR_ERROR_REMOTE_OS && error->errnum == EISDIR)
+    snprintf (told.message + used, sizeof told.message - used, ", which only get -r fetches");
+  return report_lookup_failure (&told, "file");
 }
 
 static int

@@ -31,8 +31,7 @@ check_type (int descriptor, const char *name, bool regular_only, struct local_er
   if (fstat (descriptor, &status) != 0)
     return local_error_set_unreadable (error, errno, name);
   if (S_ISDIR (status.st_mode))
-    return local_error_set (error, EISDIR, "%s is a directory; only a single file can be sent",
-                            name);
+    return local_error_set (error, EISDIR, "%s is a directory, which only put -r sends", name);
   if (regular_only && !S_ISREG (status.st_mode))
     return local_error_set (error, 0, "%s is not a regular file", name);
   return 0;

@@ -153,12 +153,26 @@ copy_each (lr_connection *connection, const struct copying *copying)
   return problems.there ? STATUS_REFUSED : problems.here ? STATUS_USAGE : STATUS_DONE;
 }
 
+/* Whether PATHS, some local ones, are those of files, and not standard input or output.  Returns an
+   exit status, having reported which is not, or 0.  */
+static int
+check_local (char *const *paths, size_t count, bool put)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strcmp (paths[i], "-") == 0)
+      return report_usage ("%s: - is for one file, not for -r; what is called so is ./-",
+                           put ? "put" : "get");
+  return 0;
+}
+
 int
 tree_copy (const char *url, bool put, char **paths, size_t count, bool preserve)
 {
   const struct copying copying = { put, preserve, paths, count - 1, paths[count - 1] };
   lr_connection *connection;
-  int status = placing_check_names (copying.sources, copying.count, copying.target);
+  int status = put ? check_local (paths, count - 1, put) : check_local (paths + count - 1, 1, put);
+  if (status == 0)
+    status = placing_check_names (copying.sources, copying.count, copying.target);
   if (status != 0)
     return status;
   status = connect_open (url, &connection);

@@ -379,13 +379,14 @@ Test (command, exit_statuses_of_the_other_subcommands)
   LONGREACH (2, "", "longreach: get needs URL REMOTE... LOCAL; *", "get", "local:", "file");
   LONGREACH (2, "", "longreach: cannot write nosuch/x: No such file or directory\n", "get",
              "local:", "file", "nosuch/x");
-  LONGREACH (3, "", "*directory: Is a directory\n", "get", "local:", "directory", "x");
+  LONGREACH (3, "", "*directory: Is a directory, which only get -r fetches\n", "get",
+             "local:", "directory", "x");
   LONGREACH (255, "", "*no connector*", "get", "nosuch:", "file", "-");
   LONGREACH (0, "", "", "put", "local:", "file", "new");
   LONGREACH (2, "", "longreach: cannot read nosuch: No such file or directory\n", "put",
              "local:", "nosuch", "new");
-  LONGREACH (2, "", "longreach: directory is a directory; *\n", "put", "local:", "directory",
-             "new");
+  LONGREACH (2, "", "longreach: directory is a directory, which only put -r sends\n", "put",
+             "local:", "directory", "new");
   LONGREACH (2, "", "longreach: put needs URL LOCAL... REMOTE; *", "put", "local:", "file");
   LONGREACH (3, "", "*localhost: mode: *9\n", "put", "--mode=9", "local:", "file", "new");
   LONGREACH (3, "", "*localhost: owner: *nosuch-user\n", "put", "--owner=nosuch-user",
@@ -1202,7 +1203,8 @@ Test (command, a_failed_get_leaves_the_old_file)
   mkdir ("directory", 0755);
   write_file ("local", "old", 3, 0640);
   LONGREACH (1, "", "*nosuch\n", "get", "local:", "nosuch", "local");
-  LONGREACH (3, "", "*Is a directory\n", "get", "local:", "directory", "local");
+  LONGREACH (3, "", "*Is a directory, which only get -r fetches\n", "get", "local:", "directory",
+             "local");
   LONGREACH (255, "", "*", "get", "nosuch:", "x", "local");
   expect_text ("local", "old");
   cr_expect_eq (mode_of ("local"), 0640);

@@ -134,6 +134,12 @@ same_trees "a target can be a link to a directory" a g/a
 copy put -- a nowhere/b
 expect "its parent has to be there" 3 \
   "longreach: localhost: cannot put a tree at nowhere/b: No such file or directory"
+copy put -- - b
+expect "standard input is no tree" 2 "longreach: put: - is for one file, not for -r; what is called so is ./-"
+copy get -- "$scratch/a" -
+expect "nor is standard output" 2 "longreach: get: - is for one file, not for -r; what is called so is ./-"
+copy put -- a ./-
+same_trees "a name that is called so is one" a ./-
 copy get -- "$scratch/nothing" b
 expect "there has to be something to fetch" 3 \
   "longreach: localhost: cannot read nothing: No such file or directory"
