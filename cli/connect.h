@@ -25,8 +25,8 @@ int connect_registry (lr_registry **registry);
 int connect_open (const char *url, lr_connection **connection);
 
 /* The same, but where it could be tried and failed nothing is reported: *ERROR says why, and is of
-   the kind NONE where something was.  *CONNECTION is set in that case too, unless not even the first
-   program could be started.  connect_end in any case.  */
+   the kind NONE where something was.  *CONNECTION is set in that case too, unless not even the
+   first program could be started.  connect_end in any case.  */
 int connect_try (const char *url, lr_connection **connection, struct lr_error *error);
 
 /* The hops of URL, which connect_try was called with, and how far it has come with them.  */
