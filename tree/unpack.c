@@ -322,10 +322,18 @@ static int
 create_file (struct unpack *unpack)
 {
   static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  struct stat info;
   unpack->temporary[0] = '\0';
   unpack->unnamed = false;
   if (unpack->size > 0 && unpack->at_hand < unpack->size + RECORD_HEAD)
     {
+      /* What can't have its name in the end is told now, as for others.  */
+      if (is_new_here (unpack)
+          && fstatat (here (unpack), unpack->file_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        {
+          errno = EEXIST;
+          return -1;
+        }
       int file = unnamed_open (here (unpack));
       unpack->unnamed = file >= 0;
       if (unpack->unnamed || errno != EOPNOTSUPP)
