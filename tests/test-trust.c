@@ -25,8 +25,6 @@ set_up (void)
 {
   make_directory ();
   unsetenv ("LONGREACH_PLUGIN_PATH");
-  /* A dispatcher that can't remove itself is brought there.  */
-  setenv ("XDG_RUNTIME_DIR", path_in ("."), 1);
 }
 
 TestSuite (trust, .init = set_up, .fini = remove_directory, .timeout = 120);
@@ -75,7 +73,8 @@ make_config (const char *file)
 static void
 make_dispatcher (const char *file)
 {
-  static const char text[] = "#!/bin/sh\nexit 5\n";
+  /* --session NONCE --remove DIRECTORY, where it was brought.  */
+  static const char text[] = "#!/bin/sh\n[ \"$3\" != --remove ] || rm -r \"$4\"\nexit 5\n";
   write_file (file, text, strlen (text), 0755);
 }
 
