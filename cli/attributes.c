@@ -92,11 +92,13 @@ const struct subcommand chmod_subcommand = {
   .name = "chmod",
   .operands = "URL MODE PATH...",
   .summary = "Set the mode of files",
-  .details = "MODE is octal, or symbolic as chmod has it, without a umask: u+x,go-w or a=rX.",
+  .details = "MODE is octal, or symbolic as chmod has it, without a umask: u+x,go-w or a=rX. "
+             "Options come before the URL, for a mode may begin with a dash.",
   .options = chmod_options,
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 3,
   .most = ANY_NUMBER,
+  .options_first = true, /* -w is a mode */
   .perform_at = chmod_at,
 };
 

@@ -182,7 +182,8 @@ perform (const struct subcommand *subcommand, char **words)
     report_as_ssh ();
   struct option_tables options = collect_options (subcommand);
   struct option_problem problem;
-  char **operands = words + options_parse (options.tables, words, &problem);
+  enum options_place place = subcommand->options_first ? OPTIONS_FIRST : OPTIONS_ANYWHERE;
+  char **operands = words + options_parse (options.tables, place, words, &problem);
   if (help_wanted)
     {
       help_print_subcommand (subcommand, options.tables);
@@ -194,7 +195,7 @@ perform (const struct subcommand *subcommand, char **words)
   size_t count = 0;
   while (operands[count] != NULL)
     count++;
-  if (subcommand->offers & OFFERS_URL)
+  if (subcommand->options_first)
     count = skip_dashes_after_url (operands, count);
   int status = operands_check (subcommand, operands, count);
   if (status != 0)
@@ -210,7 +211,7 @@ dispatch (char **words)
 {
   const struct cli_option *const tables[] = { top_options, NULL };
   struct option_problem problem;
-  words += options_parse (tables, words, &problem);
+  words += options_parse (tables, OPTIONS_FIRST, words, &problem);
   if (help_wanted)
     {
       help_print (subcommands);

@@ -70,23 +70,14 @@ report_misplaced_url (const struct subcommand *subcommand, char **operands, size
   return status;
 }
 
-static int
-report_extra (const struct subcommand *subcommand, char **operands, size_t count, size_t most)
-{
-  for (size_t i = 0; i < count; i++)
-    if (operands[i][0] == '-' && operands[i][1] != '\0')
-      return report_usage ("%s: %s comes too late to be an option: options come before the %s",
-                           subcommand->name, operands[i],
-                           subcommand->offers & OFFERS_URL ? "URL" : "operands");
-  return report_usage ("%s takes no more operands than %s, so %s is one too many", subcommand->name,
-                       subcommand->operands, operands[most]);
-}
-
 int
 operands_check_most (const struct subcommand *subcommand, char **operands, size_t count,
                      size_t most)
 {
-  return count > most ? report_extra (subcommand, operands, count, most) : 0;
+  if (count <= most)
+    return 0;
+  return report_usage ("%s takes no more operands than %s, so %s is one too many", subcommand->name,
+                       subcommand->operands, operands[most]);
 }
 
 int

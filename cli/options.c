@@ -50,13 +50,14 @@ next_option (const struct cli_option *const **table, const struct cli_option *op
 }
 
 static void
-collect (struct option_set *set, const struct cli_option *const *tables)
+collect (struct option_set *set, const struct cli_option *const *tables, enum options_place place)
 {
   char *letter = set->letters;
   size_t names = 0;
   *set = (struct option_set){ .count = 0 };
-  /* Options end at the first operand, and a missing argument is told from an unknown option.  */
-  letter = stpcpy (letter, "+:");
+  if (place == OPTIONS_FIRST)
+    *letter++ = '+';
+  *letter++ = ':'; /* a missing argument is told from an unknown option */
   for (const struct cli_option *o = next_option (&tables, NULL); o; o = next_option (&tables, o))
     {
       assert (set->count < OPTIONS_MAX);
@@ -192,14 +193,15 @@ store (const struct cli_option *option, const char *value, struct option_problem
 }
 
 size_t
-options_parse (const struct cli_option *const *tables, char **words, struct option_problem *problem)
+options_parse (const struct cli_option *const *tables, enum options_place place, char **words,
+               struct option_problem *problem)
 {
   struct option_set set;
   int count = 0;
   int code;
   while (words[count] != NULL)
     count++;
-  collect (&set, tables);
+  collect (&set, tables, place);
   problem->text[0] = '\0';
   optind = 0; /* a new command line */
   opterr = 0;

@@ -38,12 +38,19 @@ struct option_problem
   char text[512];
 };
 
-/* Parse the options that WORDS, ended by NULL, begins with, by the rules in TABLES, ended by NULL.
-   Returns how many words they were, a "--" that ends them included.  A word stands before the first
-   of WORDS, as a program's name does.  Goes on after a problem, so
-   that --json and --help work on either side of it.  */
-size_t options_parse (const struct cli_option *const *tables, char **words,
-                      struct option_problem *problem);
+/* Where options are looked for.  */
+enum options_place
+{
+  OPTIONS_FIRST,    /* up to the first word that is none */
+  OPTIONS_ANYWHERE, /* also behind and between operands, which are then put behind them all */
+};
+
+/* Parse the options among WORDS, ended by NULL, by the rules in TABLES, ended by NULL.  Returns how
+   many words they were, a "--" that ends them included.  A word stands before the first of WORDS,
+   as a program's name does.  Goes on after a problem, so that --json and --help work on either side
+   of it.  */
+size_t options_parse (const struct cli_option *const *tables, enum options_place place,
+                      char **words, struct option_problem *problem);
 
 /* Explain the options of TABLES, a line or more each.  */
 void options_explain (const struct cli_option *const *tables, FILE *stream);

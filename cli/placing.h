@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether each of COUNT sources has its own name in the directory that they go into: of two of a name
-   the second would take the place of the first.  Sources without a name, as "..", are left alone.
-   Returns an exit status, having reported the two, or 0.  */
+/* Whether each of COUNT sources has its own name in the directory that they go into: of two of a
+   name the second would take the place of the first.  Sources without a name, as "..", are left
+   alone. Returns an exit status, having reported the two, or 0.  */
 int placing_check_names (char *const *sources, size_t count, const char *directory);
 
 /* Do PLACE to each of COUNT operands but the last, which says where: in a directory each gets the

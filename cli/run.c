@@ -187,6 +187,7 @@ const struct subcommand run_subcommand = {
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 2,
   .most = ANY_NUMBER,
+  .options_first = true,
   .runs_command = true,
   .perform = run_perform,
 };

@@ -193,6 +193,7 @@ const struct subcommand shell_subcommand = {
   .offers = OFFERS_REGISTRY | OFFERS_URL,
   .least = 1,
   .most = 1,
+  .options_first = true,
   .runs_command = true,
   .perform = shell_perform,
 };

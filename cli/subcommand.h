@@ -31,8 +31,9 @@ struct subcommand
   const struct cli_option *options; /* its own, or NULL */
   unsigned offers;                  /* enum subcommand_offers */
   size_t least;
-  size_t most;       /* operands; ANY_NUMBER: no limit */
-  bool runs_command; /* operands after the URL are a command, and failures of ours exit as ssh's */
+  size_t most;        /* operands; ANY_NUMBER: no limit */
+  bool options_first; /* what follows the URL may begin with a dash, and is no option */
+  bool runs_command;  /* operands after the URL are a command, and failures of ours exit as ssh's */
 
   /* Exactly one of these is set.  Both return the exit status, having reported any failure.  */
   int (*perform) (char **operands, size_t count);

@@ -125,41 +125,48 @@ _longreach_argument ()
 # Complete the words after subcommand ${_words[1]}; $1 is the command.
 _longreach_after_subcommand ()
 {
-  local help options argument ended='' usage
-  local -i index=2 last=${#_words[@]}-1
+  local help options argument usage ended='' options_first='' dashes_skipped=''
+  local -i index given=0 last=${#_words[@]}-1
   local -a operands
   help=$("$1" "${_words[1]}" --help 2> /dev/null) || return
   options=$(_longreach_options "$help")
+  case ${_words[1]} in
+    run | shell | chmod) options_first=yes ;;
+  esac
 
-  # Options end at the first operand.
-  while [[ ! $ended ]] && ((index < last)) && [[ ${_words[index]} == -?* ]]; do
-    argument=$(_longreach_argument "$options" "${_words[index]}")
-    if [[ ${_words[index]} == -- ]]; then
+  for ((index = 2; index < last; index++)); do
+    if [[ $ended || ${_words[index]} != -?* ]]; then
+      if [[ $options_first && $given = 1 && ! $dashes_skipped && ${_words[index]} == -- ]]; then
+        dashes_skipped=yes
+      else
+        given+=1
+      fi
+      ended+=$options_first
+    elif [[ ${_words[index]} == -- ]]; then
       ended=yes
-    elif [[ $argument ]]; then
-      index+=1
-      if ((index == last)); then
-        _longreach_complete_as "$1" "$argument" "${_words[last]}"
-        return
+    else
+      argument=$(_longreach_argument "$options" "${_words[index]}")
+      if [[ $argument ]]; then
+        index+=1
+        if ((index == last)); then
+          _longreach_complete_as "$1" "$argument" "${_words[last]}"
+          return
+        fi
       fi
     fi
-    index+=1
   done
 
-  if [[ ! $ended ]] && ((index == last)) && [[ ${_words[last]} == --*=* ]]; then
+  if [[ ! $ended && ${_words[last]} == --*=* ]]; then
     argument=$(_longreach_argument "$options" "${_words[last]%%=*}")
     _longreach_complete_as "$1" "$argument" "${_words[last]#*=}"
-  elif [[ ! $ended ]] && ((index == last)) && [[ ${_words[last]} == -* ]]; then
+  elif [[ ! $ended && ${_words[last]} == -* ]]; then
     _longreach_offer_options "$options" "${_words[last]}"
   else
-    if ((last > index + 1)) && [[ ${_words[index + 1]} == -- ]]; then
-      index+=1
-    fi
     usage=${help%%$'\n'*}
     usage=${usage#"Usage: longreach ${_words[1]} "}
     read -ra operands <<< "${usage#'[OPTION]... '}"
-    if ((last - index < ${#operands[@]})); then
-      _longreach_complete_as "$1" "${operands[last - index]}" "${_words[last]}"
+    if ((given < ${#operands[@]})); then
+      _longreach_complete_as "$1" "${operands[given]}" "${_words[last]}"
     elif [[ $usage == *...* ]]; then
       # One more of what there can be several of, or what comes last.
       _longreach_complete_as "$1" "$(grep -o '[^ ]*\.\.\.' <<< "$usage" | tail -n 1)" "${_words[last]}"

@@ -332,9 +332,8 @@ Test (command, wrong_usage_says_what_is_wrong)
   LONGREACH (2, "",
              "longreach: stat takes no more operands than URL PATH, so /tmp is one too many\n",
              "stat", "local:", "/", "/tmp");
-  LONGREACH (2, "",
-             "longreach: stat: -L comes too late to be an option: options come before the URL\n",
-             "stat", "local:", "/", "-L");
+  LONGREACH (2, "", "longreach: stat takes no more operands than URL PATH, so -L is one too many\n",
+             "stat", "local:", "--", "/", "-L");
   LONGREACH (2, "", "longreach: stat: --follow takes no argument; *\n", "stat", "--follow=yes",
              "local:", "/");
   LONGREACH (2, "", "longreach: stat: -o needs its argument NAME=VALUE; *", "stat", "-o");
@@ -359,6 +358,28 @@ Test (command, an_option_is_given_in_any_usual_way)
   LONGREACH (0, "1: * ms\nleast *", "", "ping", "--count", "1", "local:");
   LONGREACH (0, "path:*", "", "stat", "--", "local:", "/");
   LONGREACH (0, "path:*", "", "stat", "local:", "--", "/");
+  LONGREACH (0, "path:*", "*Stat*", "stat", "local:", "-v", "/", "-L");
+  LONGREACH (255, "", "*status 1\n", "stat", "local:", "/", "-o", "dispatcher=false");
+  LONGREACH (2, "", "longreach: stat: there is no option --folow (did you mean --follow?)*\n",
+             "stat", "local:", "/", "--folow");
+  LONGREACH (0, "Usage: *", "", "stat", "local:", "/", "--help");
+}
+
+Test (command, a_double_dash_ends_options_wherever_it_stands)
+{
+  LONGREACH (0, "", "", "touch", "local:", "--", "-d", "--");
+  LONGREACH (0, "--\n-d\n", "", "ls", "local:", ".");
+  LONGREACH (0, "path:    -d\n*", "", "stat", "--", "local:", "-d");
+  LONGREACH (0, "", "", "rm", "local:", "--", "-d", "--");
+  LONGREACH (0, "", "", "ls", "local:", ".");
+}
+
+Test (command, a_mode_may_begin_with_a_dash)
+{
+  write_text ("file", "content\n");
+  LONGREACH (0, "", "", "chmod", "local:", "-r", "file");
+  LONGREACH (0, "", "", "chmod", "local:", "--", "-x", "file");
+  LONGREACH (0, "*mode:    0200 *", "", "stat", "local:", "file");
 }
 
 /* One row a subcommand and status that its manual page names.  */
@@ -1791,6 +1812,11 @@ Test (command, bash_completes_command_lines)
     { "longreach run --no", "[--no-stdin]" },
     { "longreach run local: --us", "" },
     { "longreach stat --js", "[--json]" },
+    { "longreach stat local: / --js", "[--json]" },
+    { "longreach stat local: -- --js", "" },
+    { "longreach chmod local: --js", "" },
+    { "longreach put local: --mode 644 ", "<default>" },
+    { "longreach put --mode 644 lo", "*[local:]*" },
     { "longreach get --js", "[--json]" },
     { "longreach s", "[shell][stat]" },
     { "longreach batch lo", "*[local:]*" },
