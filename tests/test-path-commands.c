@@ -119,7 +119,7 @@ Test (path_commands, ls_unsorted_prints_what_comes_as_it_comes)
 Test (path_commands, mkdir_makes_what_is_asked_for_and_no_more)
 {
   umask (077);
-  succeed ("mkdir", "local:", "a", "-dash", NULL);
+  succeed ("mkdir", "local:", "--", "a", "-dash", NULL);
   cr_expect_eq (mode_of ("a"), 0755);
   succeed ("mkdir", "-m", "2750", "local:", "b", NULL);
   cr_expect_eq (mode_of ("b"), 02750);
@@ -352,7 +352,7 @@ Test (path_commands, touch_makes_what_is_not_there_and_sets_times)
 {
   succeed ("mkdir", "local:", "d", NULL);
   umask (077);
-  succeed ("touch", "local:", "d/a", "b", "-x", NULL);
+  succeed ("touch", "local:", "--", "d/a", "b", "-x", NULL);
   cr_expect (mode_of ("d/a") == 0644 && mode_of ("b") == 0644 && mode_of ("-x") == 0644);
   SHELL (0, "d/a\n", "", "find d -newermt '1 minute ago' -not -newermt '1 minute' -type f");
   write_text ("b", "content");
