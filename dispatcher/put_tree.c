@@ -229,7 +229,10 @@ slice_taken (struct work *work)
       return;
     }
   if (putting->used == putting->have)
-    channel_use_input (putting->request, putting->have, spool_size (&putting->waiting) == 0);
+    {
+      channel_use_input (putting->request, putting->have, spool_size (&putting->waiting) == 0);
+      putting->used = putting->have = 0; /* its last record may still wait for an id */
+    }
   if (spool_size (&putting->told) > 0)
     outlet_ready (putting->outlet);
   advance (putting);

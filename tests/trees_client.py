@@ -12,7 +12,7 @@ import struct
 import sys
 
 from checks import check, for_each, make_all, wait_until
-from session import SessionRoom
+from session import WINDOW, SessionRoom
 
 TEXTS = {"D": 3, "F": 3, "L": 4, "S": 1, "P": 2}
 NUMBERS = {"T": 2, "D": 2, "F": 4, "H": 1, "L": 1, "S": 1, "P": 1}
@@ -265,6 +265,21 @@ def owners_and_set_id_bits_come_with_preserve(bench):
     put_well(bench, stream, preserve=True)
     info = os.lstat(bench.path("t/f"))
     assert stat.S_IMODE(info.st_mode) == 0o6755 and info.st_uid == os.getuid(), info
+
+
+@check
+def what_waits_for_an_id_is_credited_once(bench):
+    user, group = str(os.getuid()), str(os.getgid())
+    channel = bench.session.request("PutTree", path=bench.path("t"), name="", place=0,
+                                    preserve=True)
+    channel.write(enter() + file("large", bytes(100_000))
+                  + record("F", "f", user, group, 0o644, MTIME, 0, 0))
+    bench.session.check_alive()
+    channel.write(leave() + done())
+    channel.eof()
+    channel.expect("TreePlace")
+    channel.expect("TreeDone", files=2)
+    assert channel.credit <= WINDOW, "more credit came than was used"
 
 
 @for_each([
