@@ -112,5 +112,6 @@ const struct subcommand chown_subcommand = {
   .offers = OFFERS_REGISTRY | OFFERS_URL | OFFERS_JSON | OFFERS_TIMEOUT,
   .least = 3,
   .most = ANY_NUMBER,
+  .takes_colon = true,
   .perform_at = chown_at,
 };

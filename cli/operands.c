@@ -26,11 +26,11 @@ is_local_file (const char *text)
 
 /* The index of the URL among OPERANDS if it is not the first, as it should be; else 0.  */
 static size_t
-find_misplaced_url (char **operands, size_t count)
+find_misplaced_url (const struct subcommand *subcommand, char **operands, size_t count)
 {
   if (count == 0 || (operands_look_like_url (operands[0]) && !is_local_file (operands[0])))
     return 0;
-  for (size_t i = 1; i < count; i++)
+  for (size_t i = subcommand->takes_colon ? 2 : 1; i < count; i++)
     if (operands_look_like_url (operands[i]) && !is_local_file (operands[i]))
       return i;
   return 0;
@@ -84,7 +84,7 @@ int
 operands_check (const struct subcommand *subcommand, char **operands, size_t count)
 {
   bool url_first = (subcommand->offers & OFFERS_URL) != 0 && !subcommand->runs_command;
-  size_t misplaced = url_first ? find_misplaced_url (operands, count) : 0;
+  size_t misplaced = url_first ? find_misplaced_url (subcommand, operands, count) : 0;
   if (misplaced != 0)
     return report_misplaced_url (subcommand, operands, count, misplaced);
   int status = operands_check_most (subcommand, operands, count, subcommand->most);

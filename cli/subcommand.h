@@ -34,6 +34,7 @@ struct subcommand
   size_t most;        /* operands; ANY_NUMBER: no limit */
   bool options_first; /* what follows the URL may begin with a dash, and is no option */
   bool runs_command;  /* operands after the URL are a command, and failures of ours exit as ssh's */
+  bool takes_colon;   /* the operand after the URL may look like one */
 
   /* Exactly one of these is set.  Both return the exit status, having reported any failure.  */
   int (*perform) (char **operands, size_t count);

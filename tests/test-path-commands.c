@@ -335,6 +335,19 @@ Test (path_commands, chown_sets_owner_and_group)
   cr_expect (stat ("file", &info) == 0 && info.st_uid == 0 && info.st_gid == 0);
 }
 
+/* A host with a name of its own, and an owner that looks like a URL.  */
+Test (path_commands, chown_takes_no_owner_for_a_misplaced_url)
+{
+  mkdir ("config", 0700);
+  mkdir ("config/longreach", 0700);
+  write_text ("config/longreach/longreach.conf", "[host web]\nurl = local:\n");
+  setenv ("XDG_CONFIG_HOME", path_in ("config"), 1);
+  LONGREACH (3, "", "longreach: localhost: owner: *nosuch-user*\n", "chown", "web",
+             "nosuch-user:nosuch-group", "file");
+  LONGREACH (2, "", "longreach: the URL comes first: longreach chown local: nosuch-user file\n",
+             "chown", "nosuch-user", "file", "local:");
+}
+
 /* ---- touch ---- */
 
 /* What stat says of the times of the last modification and access of PATH, as seconds.  */
