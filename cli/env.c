@@ -21,7 +21,8 @@ env_at (lr_connection *connection, char **operands, size_t count)
   if (json_wanted)
     json_print (results_variable (name, value));
   if (value == NULL)
-    return report_absent ("%s: the variable %s is not set", connect_host (), name);
+    return json_wanted ? STATUS_ABSENT
+                       : report_absent ("%s: the variable %s is not set", connect_host (), name);
   if (!json_wanted)
     {
       text_print (value);

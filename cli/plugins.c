@@ -282,7 +282,7 @@ list_plugins (lr_registry *registry, const char *schema)
   else if (any)
     print_table (list, schema);
   if (!any)
-    status = report_none (registry, schema);
+    status = json_wanted ? STATUS_ABSENT : report_none (registry, schema);
   lr_free (list);
   return status;
 }

@@ -178,8 +178,6 @@ report_path_failure (const struct lr_error *error)
 int
 report_absent (const char *format, ...)
 {
-  if (json_wanted)
-    return STATUS_ABSENT;
   va_list arguments;
   va_start (arguments, format);
   tell_own ("absent", 0, format, arguments);

@@ -49,8 +49,7 @@ int report_lookup_failure (const struct lr_error *error, const char *field);
 /* The same, of an operation that says ENOENT where a path leads to nothing.  */
 int report_path_failure (const struct lr_error *error);
 
-/* What was asked for is not there, which is no error to the library: a message on standard error,
-   or nothing with --json, where the answer itself says so.  */
+/* What was asked for is not there, which is no error to the library.  */
 int report_absent (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 
 /* There is no way to go on.  */

@@ -86,7 +86,8 @@ stat_at (lr_connection *connection, char **operands, size_t count)
   if (json_wanted)
     json_print (results_stat (path, result));
   if (result == NULL)
-    return report_absent ("%s: %s does not exist", connect_host (), path);
+    return json_wanted ? STATUS_ABSENT
+                       : report_absent ("%s: %s does not exist", connect_host (), path);
   if (!json_wanted)
     print_text (path, result);
   lr_free (result);

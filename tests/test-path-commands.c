@@ -414,6 +414,8 @@ Test (path_commands, touch_says_what_it_could_not_do)
              "local:", "file/x");
   LONGREACH (1, "", "longreach: localhost: nosuch does not exist\n", "touch", "-r", "nosuch",
              "local:", "x");
+  LONGREACH (1, "{\"error\":{\"kind\":\"absent\",*: nosuch does not exist\",*}}\n", "", "touch",
+             "--json", "-r", "nosuch", "local:", "x");
   LONGREACH (2, "", "longreach: touch: --date takes *, not \"tomorrow\"\n", "touch", "-d",
              "tomorrow", "local:", "x");
   LONGREACH (2, "", "longreach: touch: --date and --reference *\n", "touch", "-d", "@1", "-r",
