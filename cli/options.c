@@ -243,14 +243,19 @@ print_wrapped (const char *text, size_t column, size_t indent, FILE *stream)
 void
 options_explain (const struct cli_option *const *tables, FILE *stream)
 {
-  for (const struct cli_option *o = next_option (&tables, NULL); o; o = next_option (&tables, o))
+  struct option_set set;
+  collect (&set, tables, OPTIONS_FIRST);
+  for (size_t i = 0; i < set.count; i++)
     {
+      const struct cli_option *o = set.options[i];
       char form[64];
+      /* A subcommand's own letter comes before one that all have.  */
+      bool has_letter = o->letter != 0 && find_option (&set, o->letter) == o;
       if (o->name == NULL)
         snprintf (form, sizeof form, "  -%c %s", o->letter, o->argument ? o->argument : "");
       else
-        snprintf (form, sizeof form, "  %c%c%c --%s%s%s", o->letter ? '-' : ' ',
-                  o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
+        snprintf (form, sizeof form, "  %c%c%c --%s%s%s", has_letter ? '-' : ' ',
+                  has_letter ? o->letter : ' ', has_letter ? ',' : ' ', o->name,
                   o->argument ? "=" : "", o->argument ? o->argument : "");
       fprintf (stream, "%-*s", HELP_COLUMN - 1, form);
       putc (' ', stream);

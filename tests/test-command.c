@@ -991,6 +991,19 @@ options_of_synopsis (const char *page, const char *subcommand)
   return options;
 }
 
+/* No form of an option stands there twice.  */
+static void
+expect_each_once (const struct options *options, const char *subcommand)
+{
+  struct options seen = { "" }, copy = *options;
+  char *rest = copy.text;
+  for (const char *form; (form = next_form (&rest)) != NULL;)
+    {
+      cr_expect_not (has_option (&seen, form), "%s --help explains %s twice", subcommand, form);
+      append_option (&seen, form, strlen (form));
+    }
+}
+
 /* What --help and the manual page say of one subcommand.  */
 static void
 compare_with_page (const char *page, const char *subcommand)
@@ -1015,6 +1028,7 @@ compare_with_page (const char *page, const char *subcommand)
   bool takes_common = strcmp (subcommand, "plugins") != 0 && strcmp (subcommand, "config") != 0
                       && strcmp (subcommand, "new-connector") != 0
                       && strcmp (subcommand, "help") != 0;
+  expect_each_once (&help, subcommand);
   expect_all_in (&help, &own, &common, subcommand, "the manual page does not have");
   expect_all_in (&own, &help, &none, subcommand, "--help does not explain");
   expect_all_in (&synopsis, &help, &none, subcommand, "the synopsis alone has");
@@ -1791,6 +1805,17 @@ static const char complete_script[] =
     "_longreach longreach \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"\n"
     "((${#COMPREPLY[@]} == 0)) || printf '[%s]' \"${COMPREPLY[@]}\"\n";
 
+static struct finished
+complete (const char *line)
+{
+  char *path = strdup (source_file ("completions/longreach.bash"));
+  struct finished got =
+      run_program (WORDS ("bash", "--norc", "-c", complete_script, "bash", path, line), NULL, 0);
+  cr_expect_str_empty (got.error, "%s: %s", line, got.error);
+  free (path);
+  return got;
+}
+
 Test (command, bash_completes_command_lines)
 {
   static const struct
@@ -1832,16 +1857,41 @@ Test (command, bash_completes_command_lines)
     { "longreach help pl", "[plugins]" },
     { "longreach nosuch ", "" },
   };
-  char *path = strdup (source_file ("completions/longreach.bash"));
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     {
-      const char *const words[] = { "bash", "--norc", "-c",         complete_script,
-                                    "bash", path,     rows[i].line, NULL };
-      struct finished got = run_program (words, NULL, 0);
+      struct finished got = complete (rows[i].line);
       cr_expect (matches_pattern (rows[i].replies, got.output), "%s: offers %s, not %s",
                  rows[i].line, got.output, rows[i].replies);
-      cr_expect_str_empty (got.error, "%s: %s", rows[i].line, got.error);
       free_finished (&got);
     }
-  free (path);
+}
+
+/* Each form that --help explains is offered, and nothing else.  */
+static void
+expect_options_completed (const char *subcommand)
+{
+  char line[64];
+  struct options help = options_of_help (subcommand);
+  snprintf (line, sizeof line, "longreach %s -", subcommand);
+  struct finished got = complete (line);
+  size_t forms = 0, offered = 0;
+  char *rest = help.text;
+  for (const char *form; (form = next_form (&rest)) != NULL; forms++)
+    {
+      char alone[80], with_argument[80];
+      snprintf (alone, sizeof alone, "[%s]", form);
+      snprintf (with_argument, sizeof with_argument, "[%s=]", form);
+      cr_expect (strstr (got.output, alone) != NULL || strstr (got.output, with_argument) != NULL,
+                 "%s: %s is not offered", subcommand, form);
+    }
+  for (const char *at = got.output; (at = strchr (at, '[')) != NULL; at++)
+    offered++;
+  cr_expect_eq (offered, forms, "%s: offers %s", subcommand, got.output);
+  free_finished (&got);
+}
+
+Test (command, bash_completes_the_options_of_help)
+{
+  for (size_t i = 0; i < sizeof all_subcommands / sizeof *all_subcommands; i++)
+    expect_options_completed (all_subcommands[i]);
 }
