@@ -185,6 +185,23 @@ close_put (union arguments *arguments)
   close_if_open (arguments->put.args.descriptor);
 }
 
+static void
+refuse_source (const union arguments *arguments, int errnum, struct refusal *refusal)
+{
+  const char *from = arguments->put.from;
+  struct local_error error;
+  if (from == NULL)
+    {
+      refuse_content (refusal, errnum);
+      return;
+    }
+  if (errnum != 0)
+    local_error_set_unreadable (&error, errnum, from);
+  else
+    local_error_set (&error, 0, "%s became shorter while it was being sent", from);
+  refuse_local (refusal, "from", &error);
+}
+
 static json_t *
 describe_put (union arguments *arguments, const void *result, struct refusal *refusal)
 {
@@ -262,6 +279,20 @@ close_get (union arguments *arguments)
   if (get->file.target != NULL)
     local_write_drop (&get->file);
   local_target_free (&get->target);
+}
+
+static void
+refuse_destination (const union arguments *arguments, int errnum, struct refusal *refusal)
+{
+  const struct get_request *get = &arguments->get;
+  struct local_error error;
+  if (get->to == NULL)
+    {
+      refuse_content (refusal, errnum);
+      return;
+    }
+  local_error_set_unwritable (&error, errnum, get->target.name);
+  refuse_local (refusal, "to", &error);
 }
 
 static json_t *
@@ -519,10 +550,10 @@ const struct batch_operation batch_operations[] = {
     .fields = put_fields,
     .args_size = sizeof (struct lr_put_args),
     .timeout = offsetof (struct lr_put_args, timeout_ms),
-    .file = "from",
     .set_defaults = set_put_defaults,
     .prepare = prepare_put,
     .close = close_put,
+    .refuse_file = refuse_source,
     .describe = describe_put },
   { .name = "get",
     .other_name = "download",
@@ -530,10 +561,10 @@ const struct batch_operation batch_operations[] = {
     .fields = get_fields,
     .args_size = sizeof (struct lr_get_args),
     .timeout = offsetof (struct lr_get_args, timeout_ms),
-    .file = "to",
     .set_defaults = set_get_defaults,
     .prepare = prepare_get,
     .close = close_get,
+    .refuse_file = refuse_destination,
     .describe = describe_get },
   { .name = "resolve_user",
     .operation = LR_OPERATION_RESOLVE_USER,

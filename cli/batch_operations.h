@@ -91,7 +91,6 @@ struct batch_operation
   const struct field *fields;
   size_t args_size; /* of the library's structure */
   size_t timeout;   /* the offset of timeout_ms in it */
-  const char *file; /* the field that names the local file, if one can; NULL: none can */
 
   /* Any of these but `describe` may be NULL.  */
 
@@ -102,6 +101,9 @@ struct batch_operation
      case.  */
   int (*prepare) (union arguments *arguments, struct refusal *refusal);
   void (*close) (union arguments *arguments);
+
+  /* Tell in *REFUSAL that the local file failed with ERRNUM, or 0: it became shorter.  */
+  void (*refuse_file) (const union arguments *arguments, int errnum, struct refusal *refusal);
 
   /* RESULT as JSON; NULL and *REFUSAL, if something went wrong here.  */
   json_t *(*describe) (union arguments *arguments, const void *result, struct refusal *refusal);

@@ -132,18 +132,19 @@ is_of_connection (const struct lr_error *error)
 static bool
 is_of_file (const struct request *request, const struct lr_error *error)
 {
-  return request->operation->file != NULL && strcmp (error->field, "descriptor") == 0;
+  return request->operation->refuse_file != NULL && strcmp (error->field, "descriptor") == 0;
 }
 
 static void
 answer_error (struct request *request, const struct lr_error *error)
 {
   struct failure failure = failure_of (error);
+  struct refusal refusal;
   if (is_of_file (request, error))
     {
-      failure.kind = "local-file";
-      failure.field = request->operation->file;
-      failure.message = error->errnum != 0 ? strerror (error->errnum) : "it became shorter";
+      request->operation->refuse_file (&request->arguments, error->errnum, &refusal);
+      answer_refusal (request->all, id_of (request), request->number, &refusal);
+      return;
     }
   answer_failure (request->all, id_of (request), request->number, &failure);
   request->all->broken = request->all->broken || is_of_connection (error);

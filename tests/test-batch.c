@@ -105,6 +105,13 @@ Test (batch, local_files_that_can_not_be_used_are_named)
   LINE ("{\"op\":\"put\",\"file\":\"new\",\"from\":\"directory\"}",
         "*\"kind\":\"local-file\",*\"errno\":21*");
   LINE ("{\"op\":\"put\",\"file\":\"new\",\"from\":\"fifo\"}", "*fifo is not a regular file*");
+  LINE ("{\"op\":\"put\",\"file\":\"new\",\"from\":\"/proc/self/mem\"}",
+        "*\"message\":\"line 1: cannot read /proc/self/mem: Input/output error\",\"errno\":5,"
+        "\"host\":null,\"field\":\"from\"*");
+  SHELL_READING ("{\"op\":\"get\",\"file\":\"/proc/self/exe\",\"to\":\"large\"}\n", 0,
+                 "*\"message\":\"line 1: cannot write large: File too large\",\"errno\":27,"
+                 "\"host\":null,\"field\":\"to\"*",
+                 "", "trap '' XFSZ && ulimit -f 1 && longreach batch local:");
   LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"fifo\"}", "*fifo is not a regular file*");
   LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"nosuch/x\"}",
         "*\"kind\":\"local-file\",*\"field\":\"to\"*");
