@@ -12,8 +12,8 @@ print_info (const char *path, const struct lr_file_system_info *info)
   entry_print_size ("size", info->size);
   entry_print_size ("free", info->free);
   entry_print_size ("available", info->available);
-  entry_print_integer ("files", (int64_t) info->files);
-  entry_print_integer ("files free", (int64_t) info->files_free);
+  entry_print_size ("files", info->files);
+  entry_print_size ("files free", info->files_free);
   entry_print_text ("read-only", info->read_only ? "yes" : "no");
 }
 
