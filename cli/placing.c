@@ -22,29 +22,9 @@ look (lr_connection *connection, const char *path, bool *is_directory)
   return 0;
 }
 
-/* The path in DIRECTORY of what has the last name of WHAT; the caller frees it.  */
-static char *
-path_in (const char *directory, const char *what)
-{
-  size_t end = strlen (what);
-  while (end > 1 && what[end - 1] == '/')
-    end--;
-  size_t start = end;
-  while (start > 0 && what[start - 1] != '/')
-    start--;
-  size_t size = strlen (directory) + 1 + (end - start) + 1;
-  char *path = malloc (size);
-  if (path == NULL)
-    out_of_memory ();
-  bool slash = directory[0] != '\0' && directory[strlen (directory) - 1] == '/';
-  snprintf (path, size, "%s%s%.*s", directory, slash ? "" : "/", (int) (end - start), what + start);
-  return path;
-}
-
-/* The last component of PATH, by which it goes into a directory, and how long it is; 0: it has
-   none, and its content goes there.  */
+/* The last component of PATH, and how long it is; 0: there is none.  */
 static size_t
-find_name (const char *path, const char **name)
+find_last (const char *path, const char **last)
 {
   size_t end = strlen (path);
   while (end > 0 && path[end - 1] == '/')
@@ -52,9 +32,31 @@ find_name (const char *path, const char **name)
   size_t start = end;
   while (start > 0 && path[start - 1] != '/')
     start--;
-  *name = path + start;
-  bool is_none = end - start <= 2 && strspn (*name, ".") >= end - start;
-  return is_none ? 0 : end - start;
+  *last = path + start;
+  return end - start;
+}
+
+/* The path in DIRECTORY of what has the last component of WHAT; the caller frees it.  */
+static char *
+path_in (const char *directory, const char *what)
+{
+  const char *last;
+  int size = (int) find_last (what, &last);
+  bool slash = directory[0] != '\0' && directory[strlen (directory) - 1] == '/';
+  char *path;
+  if (asprintf (&path, "%s%s%.*s", directory, slash ? "" : "/", size, last) < 0)
+    out_of_memory ();
+  return path;
+}
+
+/* The name by which PATH goes into a directory, and how long it is; 0: it has none, and its content
+   goes there.  */
+static size_t
+find_name (const char *path, const char **name)
+{
+  size_t size = find_last (path, name);
+  bool is_none = size <= 2 && strspn (*name, ".") >= size;
+  return is_none ? 0 : size;
 }
 
 int
