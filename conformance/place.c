@@ -175,7 +175,10 @@ void
 place_leaves (struct target *target, const char *path)
 {
   size_t used = strlen (target->remains), length = strlen (path);
-  if (strstr (target->remains, path) == NULL && used + length + 2 < sizeof target->remains)
+  for (const char *line = target->remains; *line != '\0'; line += strcspn (line, "\n") + 1)
+    if (strcspn (line, "\n") == length && strncmp (line, path, length) == 0)
+      return;
+  if (used + length + 2 < sizeof target->remains)
     sprintf (target->remains + used, "%s\n", path);
 }
 
