@@ -36,17 +36,19 @@ prepare_rename (struct request *request, struct errand *errand)
 static int
 rename_by_hand (const char *source, const char *target)
 {
-  struct stat info;
+  struct stat info, made;
   if (lstat (source, &info) != 0)
     return errno;
-  if (!S_ISDIR (info.st_mode))
-    return link (source, target) != 0 || unlink (source) != 0 ? errno : 0;
-  if (mkdir (target, 0700) != 0)
+  bool is_directory = S_ISDIR (info.st_mode);
+  if ((is_directory ? mkdir (target, 0700) : link (source, target)) != 0)
     return errno;
-  if (rename (source, target) == 0)
+  if ((is_directory ? rename (source, target) : unlink (source)) == 0)
     return 0;
   int errnum = errno;
-  rmdir (target);
+  if (is_directory)
+    rmdir (target);
+  else if (lstat (target, &made) == 0 && made.st_dev == info.st_dev && made.st_ino == info.st_ino)
+    unlink (target);
   return errnum;
 }
 

@@ -8,6 +8,7 @@ tenth of that).
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import stat
@@ -18,10 +19,10 @@ import threading
 import time
 
 from checks import check, for_each, make_all, wait_until
-from machine import (ROOT, group_name, mounting, only_ordinary_user, only_root,
+from machine import (ROOT, environment, group_name, mounting, only_ordinary_user, only_root,
                      other_group, other_user, unused_id, user_name)
 from packets import decode_fields
-from session import ANSWERS, SessionRoom
+from session import ANSWERS, Session, SessionRoom
 
 MANY_FILES = int(os.environ.get("LR_MANY_FILES", 20000))
 NAMES = [b"plain", b"with space", b"new\nline", b"\xff\xfe", b"-rf", b"*", b".hidden", b"a" * 255,
@@ -450,6 +451,50 @@ def a_rename_replaces_only_if_that_is_asked_for(bench):
     bench.ask("Rename", source=bench.path("a"), target=bench.path("b"), replace=True)
     with open(bench.path("b"), "rb") as file:
         assert file.read() == b"new"
+
+
+def refuse_renameat2():
+    """From here on this process, and what it becomes, has no renameat2, as in an old kernel."""
+    load, equal, answer = 0x20, 0x15, 0x06  # operations of classic BPF
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.ENOSYS
+    number = 316 if os.uname().machine == "x86_64" else 276
+    program = b"".join(struct.pack("HBBI", *each) for each in (
+        (load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, refuse), (answer, 0, 0, allow)))
+    text = ctypes.create_string_buffer(program)
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(text))
+    for arguments in ((38, 1, 0), (22, 2, header)):  # no new privileges; a filter of system calls
+        if libc.prctl(*arguments, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+@check
+def a_kernel_that_can_only_replace_does_not(bench):
+    for name in ("a", "b", "c"):
+        bench.file(name, name.encode())
+    for name in ("d", "e"):
+        bench.subdirectory(name)
+
+    with Session(bench.command, environment(TMPDIR=bench.directory),
+                 preexec_fn=refuse_renameat2) as session:
+        def rename(source, target):
+            return session.request("Rename", source=bench.path(source), target=bench.path(target),
+                                   replace=False)
+
+        for source, target in (("a", "b"), ("d", "e"), ("a", "d"), ("d", "a")):
+            rename(source, target).expect_errno(errno.EEXIST)
+        for source, target in (("a", "e/a"), ("d", "f")):
+            rename(source, target).expect("Ok")
+        os.chmod(bench.path("e"), 0o555)
+        if not ROOT:
+            for source, target in (("e/a", "g"), ("f", "e/f")):
+                rename(source, target).expect_errno(errno.EACCES)
+        session.finish()
+    os.chmod(bench.path("e"), 0o755)
+    bench.leftovers("b", "c", "e", "f")
+    for name, content in (("e/a", b"a"), ("b", b"b")):
+        with open(bench.path(name), "rb") as file:
+            assert file.read() == content
 
 
 @check
