@@ -114,7 +114,11 @@ copy (lr_loop *loop, char **argv)
   if (failed && sides[GET].busy)
     lr_cancel (sides[GET].connection, sides[GET].id);
   while (sides[GET].busy || sides[PUT].busy)
-    lr_loop_dispatch (loop, LR_NEVER, &error);
+    if (lr_loop_dispatch (loop, LR_NEVER, &error) < 0)
+      {
+        complain (&error);
+        break;
+      }
 }
 
 int
