@@ -398,7 +398,7 @@ find_circumstances (struct target *target)
       else
         {
           target->uid = strtoll (target->user, &end, 10);
-          if (*end != '\0')
+          if (end == target->user || *end != '\0')
             target->uid = -1;
         }
     }
