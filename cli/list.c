@@ -51,6 +51,11 @@ print_details (const struct lr_directory_entry *entry)
 {
   static const char letters[] = "?-dlpscb"; /* by enum lr_file_type */
   int type = entry->type < sizeof letters - 1 ? letters[entry->type] : '?';
+  if (entry->links == 0) /* it couldn't be looked at */
+    {
+      printf ("%c????   ? ? ? %12s ? ", type, "?");
+      return;
+    }
   printf ("%c%04o %3llu ", type, (unsigned) (entry->mode & 07777),
           (unsigned long long) entry->links);
   text_print (entry->owner);

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,24 @@ Test (path_commands, ls_describes_each_on_a_line)
   LONGREACH (0, "l0777 *link -> no where\n", "", "ls", "-l", "local:", "link");
   make_symlink ("loop", "loop");
   LONGREACH (0, "loop\n", "", "ls", "-U", "local:", "loop");
+}
+
+Test (path_commands, ls_does_not_make_up_what_it_may_not_look_at)
+{
+  char url[PATH_MAX + 128];
+  mkdir ("d", 0755);
+  write_text ("d/file", "content");
+  chmod ("d", 0444);
+  /* Root has to be without its capabilities for that.  */
+  if (geteuid () == 0)
+    snprintf (url, sizeof url,
+              "local:?dispatcher=setpriv --bounding-set=-all --inh-caps=-all %s/%s",
+              getenv ("LONGREACH_DISPATCHER_DIR"), "longreach-dispatcher");
+  else
+    strcpy (url, "local:");
+  LONGREACH (0, "-????   ? ? ?            ? ? file\n", "", "ls", "-l", url, "d");
+  LONGREACH (0, "file\n", "", "ls", url, "d");
+  chmod ("d", 0755);
 }
 
 Test (path_commands, ls_of_several_paths_names_each_and_goes_on_after_a_failure)

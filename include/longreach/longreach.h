@@ -680,7 +680,7 @@ struct lr_directory_entry
   int64_t ctime_ns; /* nanoseconds since the epoch */
   uint64_t device;
   uint64_t inode;     /* both the same: it is one file */
-  uint64_t links;     /* how many names that has */
+  uint64_t links;     /* how many names that has; 0: only name, type and inode are known */
   uint64_t blocks;    /* of 512 bytes that it takes */
   const char *target; /* of a link; NULL: it is none */
 };
