@@ -61,17 +61,19 @@ head -c 300M /dev/zero > "$scratch/huge/file"
 "$longreach" put -r -o config="$scratch/ssh_config" ssh:ann@web "$scratch/huge" "$scratch/home/ann" \
   > "$scratch/output" 2> "$scratch/error" < /dev/null &
 pid=$!
-temporary () {
-  find "$scratch/home/ann" -name '.longreach*' -size +0
+# As long as it isn't whole, a file has no name, or a temporary one.
+unfinished () {
+  find "$scratch/home/ann" -name '.longreach*'
+  find /proc/[0-9]*/fd -lname "$scratch/home/ann/*(deleted)" 2> /dev/null || true
 }
 begun () {
-  [ -n "$(temporary)" ]
+  [ -n "$(unfinished)" ]
 }
 gone () {
-  [ -z "$(temporary)" ]
+  [ -z "$(unfinished)" ]
 }
 wait_until 20 begun || not_ok "nothing is sent"
-kill -KILL "$pid"
+kill -KILL "$pid" || not_ok "it ended before it was killed"
 wait "$pid" 2> /dev/null || true
 if wait_until 15 gone && [ ! -e "$scratch/home/ann/huge/file" ]; then
   ok "a client that is killed leaves no part of a file there"
