@@ -193,7 +193,10 @@ wait_until "$PATIENCE" pgrep -x ssh > /dev/null
 kill -TERM "$client"
 status=0
 wait "$client" 2> /dev/null || status=$?
-if [ "$status" = 143 ] && ! pgrep -x ssh > /dev/null; then
+no_ssh () {
+  ! pgrep -x ssh > /dev/null
+}
+if wait_until 5 no_ssh && [ "$status" = 143 ]; then
   ok "who gives up while it connects takes ssh along"
 else
   not_ok "who gives up while it connects takes ssh along" "status $status: $(ps -ef)"
