@@ -54,7 +54,7 @@ clean_up () {
 trap clean_up EXIT
 
 # What is put and got: too much for what is under way to end it.
-head -c 40000000 /dev/urandom > "$scratch/large"
+head -c 120000000 /dev/urandom > "$scratch/large"
 head -c 300000 "$scratch/large" > "$scratch/small"
 chmod 644 "$scratch/large" "$scratch/small"
 
