@@ -2,7 +2,8 @@
 # Completion of longreach for bash 4 and later.
 #
 # Subcommands, options and operands are read from the command's own --help, and schemas from
-# "longreach plugins", so that this file can't disagree with them.
+# "longreach plugins", so that this file can't disagree with them.  Which subcommands take options
+# before the URL only is not in --help, and stands here.
 
 # Put the words up to the cursor into _words.  Readline breaks words at ':' and '=' too: a piece
 # that follows another without a space belongs to the same word.
