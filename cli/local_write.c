@@ -121,18 +121,23 @@ give_name (struct local_write *file)
   return 0;
 }
 
-/* Give the new file the owner and the mode of the old one.  Without its owner it gets no set-id
-   bits.  */
+/* Give the new file the owner, the group and the mode of the old one, as far as who runs this may.
+   Without one of them it gets no set-id bits; and without the group its members get no more than
+   others do.  */
 static int
 take_after (int descriptor, const struct stat *old)
 {
-  struct stat new;
-  if (fstat (descriptor, &new) != 0)
+  struct stat info;
+  if (fstat (descriptor, &info) != 0)
     return -1;
   mode_t mode = old->st_mode & 07777;
-  bool same = new.st_uid == old->st_uid &&new.st_gid == old->st_gid;
+  bool same = info.st_uid == old->st_uid && info.st_gid == old->st_gid;
   if (!same && fchown (descriptor, old->st_uid, old->st_gid) != 0)
-    mode &= 01777;
+    {
+      mode &= 01777;
+      if (info.st_gid != old->st_gid && fchown (descriptor, (uid_t) -1, old->st_gid) != 0)
+        mode &= ~(mode_t) 070 | (mode & 07) << 3;
+    }
   return fchmod (descriptor, mode);
 }
 

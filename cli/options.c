@@ -100,10 +100,33 @@ set_problem (struct option_problem *problem, const char *format, ...)
   va_end (arguments);
 }
 
+/* Whether WORD, of SIZE bytes, begins the names of two options, so that it is neither.  */
+static bool
+set_ambiguous_name (const struct option_set *set, const char *word, int size,
+                    struct option_problem *problem)
+{
+  const char *first = NULL;
+  for (size_t i = 0; i < set->count; i++)
+    {
+      const char *name = set->options[i]->name;
+      if (name == NULL || strncmp (name, word + 2, (size_t) size - 2) != 0)
+        continue;
+      if (first != NULL)
+        {
+          set_problem (problem, "%.*s could be --%s or --%s", size, word, first, name);
+          return true;
+        }
+      first = name;
+    }
+  return false;
+}
+
 static void
 set_unknown_name (const struct option_set *set, const char *word, struct option_problem *problem)
 {
   int size = (int) strcspn (word, "=");
+  if (set_ambiguous_name (set, word, size, problem))
+    return;
   struct nearest nearest = nearest_start (word + 2, (size_t) size - 2);
   for (size_t i = 0; i < set->count; i++)
     if (set->options[i]->name != NULL)

@@ -329,6 +329,8 @@ Test (command, wrong_usage_says_what_is_wrong)
              "local:");
   LONGREACH (2, "", "longreach: stat: there is no option --folow (did you mean --follow?)*\n",
              "stat", "--folow", "local:", "/");
+  LONGREACH (2, "", "longreach: put: --pr could be --preserve or --progress; *\n", "put", "--pr",
+             "local:", "/", "/");
   LONGREACH (2, "",
              "longreach: stat takes no more operands than URL PATH, so /tmp is one too many\n",
              "stat", "local:", "/", "/tmp");
@@ -1302,6 +1304,24 @@ Test (command, a_forbidden_put_leaves_the_old_file)
   cr_expect_eq (mode_of ("locked/file"), 0644);
 }
 
+/* The client is the ordinary user in what follows, with the groups that its first argument gives; a
+   copy of it can be started by that user.  */
+#define ORDINARY_CLIENT                                                                            \
+  "cp \"$(command -v longreach)\" command 2> /dev/null\n"                                          \
+  "library=$(printf %s \"$LD_LIBRARY_PATH\" | cut -d: -f1)\n"                                      \
+  "mkdir library plugins; cp \"$library\"/liblongreach.so* library\n"                              \
+  "cp \"${LONGREACH_PLUGIN_PATH%%:*}\"/*.so plugins\n"                                             \
+  "[ ! -x .libs/lt-longreach ] || exit 1\n"                                                        \
+  "real=$(dirname \"$(command -v longreach)\")/.libs/longreach\n"                                  \
+  "[ ! -e \"$real\" ] || cp \"$real\" command\n"                                                   \
+  "chmod -R a+rX .\n"                                                                              \
+  "ordinary () {\n"                                                                                \
+  "  groups=$1 operation=$2; shift 2\n"                                                            \
+  "  LD_LIBRARY_PATH=$PWD/library LONGREACH_PLUGIN_PATH=$PWD/plugins \\\n"                         \
+  "  setpriv --reuid 65534 --regid 65534 $groups \\\n"                                             \
+  "  ./command $operation -o dispatcher=./dispatcher-copy \"$@\"\n"                                \
+  "}\n"
+
 Test (command, a_get_writes_in_place_where_the_directory_forbids_a_new_file)
 {
   need_root ();
@@ -1309,21 +1329,35 @@ Test (command, a_get_writes_in_place_where_the_directory_forbids_a_new_file)
   mkdir ("locked", 0755);
   write_file ("locked/file", "an old file", 11, 0666);
   write_text ("remote", "new");
-  /* The client is the ordinary user here; a copy of it can be started by that user.  */
-  SHELL (0, "", "",
-         "cp \"$(command -v longreach)\" command 2> /dev/null\n"
-         "library=$(printf %s \"$LD_LIBRARY_PATH\" | cut -d: -f1)\n"
-         "mkdir library plugins; cp \"$library\"/liblongreach.so* library\n"
-         "cp \"${LONGREACH_PLUGIN_PATH%%:*}\"/*.so plugins\n"
-         "[ ! -x .libs/lt-longreach ] || exit 1\n"
-         "real=$(dirname \"$(command -v longreach)\")/.libs/longreach\n"
-         "[ ! -e \"$real\" ] || cp \"$real\" command\n"
-         "chmod -R a+rX .\n"
-         "LD_LIBRARY_PATH=$PWD/library LONGREACH_PLUGIN_PATH=$PWD/plugins \\\n"
-         "setpriv --reuid 65534 --regid 65534 --clear-groups \\\n"
-         "./command get -o dispatcher=./dispatcher-copy local: remote locked/file");
+  SHELL (0, "", "", ORDINARY_CLIENT "ordinary --clear-groups get local: remote locked/file");
   expect_text ("locked/file", "new");
   cr_expect_eq (mode_of ("locked/file"), 0666);
+}
+
+/* What members of the old group could do, those of the new one can't, but as others.  */
+Test (command, a_get_keeps_the_group_if_it_may_and_else_gives_the_new_one_no_more_than_others)
+{
+  need_root ();
+  struct stat info;
+  make_ordinary_dispatcher ();
+  mkdir ("to", 0755);
+  cr_assert_eq (chmod ("to", 0777), 0);
+  write_text ("remote", "new");
+  write_text ("to/member", "old");
+  write_text ("to/stranger", "old");
+  cr_assert_eq (chown ("to/member", 0, 1), 0);
+  cr_assert_eq (chown ("to/stranger", 0, 2), 0);
+  cr_assert_eq (chmod ("to/member", 06664), 0);
+  cr_assert_eq (chmod ("to/stranger", 06664), 0);
+  SHELL (0, "", "",
+         ORDINARY_CLIENT "ordinary --groups=1 get local: remote to/member &&\n"
+                         "ordinary --groups=1 get local: remote to/stranger");
+  cr_assert_eq (stat ("to/member", &info), 0);
+  cr_expect (info.st_uid == ORDINARY_ID && info.st_gid == 1);
+  cr_expect_eq (info.st_mode & 07777, 0664);
+  cr_assert_eq (stat ("to/stranger", &info), 0);
+  cr_expect (info.st_uid == ORDINARY_ID && info.st_gid == ORDINARY_ID);
+  cr_expect_eq (info.st_mode & 07777, 0644);
 }
 
 Test (command, put_sets_the_mode_that_is_asked_for)
