@@ -150,25 +150,54 @@ peak_of (long pid)
   return peak;
 }
 
-/* Keep this process, what it starts, and the dispatcher on the first processor, or let them go.  */
-static void
-pin (bool pinned)
+/* ---- processors ---- */
+
+static cpu_set_t everywhere;             /* where this process may run */
+static enum placement placed = ANYWHERE; /* as the row that is measured has it */
+
+/* The processor that has so many before it; -1: there are no more.  */
+static int
+processor (int before)
 {
-  static cpu_set_t everywhere;
-  cpu_set_t first;
-  CPU_ZERO (&first);
-  if (pinned)
-    check_system (sched_getaffinity (0, sizeof everywhere, &everywhere) == 0, "affinity");
-  for (size_t i = 0; pinned && i < CPU_SETSIZE; i++)
-    if (CPU_ISSET (i, &everywhere))
-      {
-        CPU_SET (i, &first);
-        break;
-      }
-  const cpu_set_t *set = pinned ? &first : &everywhere;
-  check_system (sched_setaffinity (0, sizeof *set, set) == 0
-                    && sched_setaffinity ((pid_t) child_pid (), sizeof *set, set) == 0,
-                "affinity");
+  for (size_t i = 0; i < CPU_SETSIZE; i++)
+    if (CPU_ISSET (i, &everywhere) && before-- == 0)
+      return (int) i;
+  return -1;
+}
+
+static void
+keep_on (pid_t pid, int number)
+{
+  cpu_set_t set = everywhere;
+  if (number >= 0)
+    {
+      CPU_ZERO (&set);
+      CPU_SET ((size_t) number, &set);
+    }
+  check_system (sched_setaffinity (pid, sizeof set, &set) == 0, "affinity");
+}
+
+void
+place_far_end (pid_t pid)
+{
+  keep_on (pid, placed == ANYWHERE ? -1 : processor (placed == TWO_PROCESSORS));
+}
+
+/* Keep this process, what it starts, and the dispatcher where PLACEMENT has them.  */
+static void
+place (enum placement placement)
+{
+  placed = placement;
+  keep_on (0, placement == ANYWHERE ? -1 : processor (0));
+  place_far_end ((pid_t) child_pid ());
+}
+
+/* Whether there are as many processors as ROW needs.  */
+static bool
+can_be_placed (const struct row *row)
+{
+  check_system (sched_getaffinity (0, sizeof everywhere, &everywhere) == 0, "affinity");
+  return row->placement != TWO_PROCESSORS || processor (1) >= 0;
 }
 
 /* ---- rows ---- */
@@ -223,13 +252,13 @@ measure (const struct row *row)
   const struct way *ways[2 + OTHERS_MAX] = { &row->ours, &row->limit };
   static double times[2 + OTHERS_MAX][ROUNDS_MAX];
   int count = 2;
-  if (!is_wanted (row->what))
+  if (!is_wanted (row->what) || !can_be_placed (row))
     return;
   for (const struct way *other = row->others; other < row->others + OTHERS_MAX; other++)
     if (settings.others && other->name != NULL && (other->exists == NULL || other->exists ()))
       ways[count++] = other;
-  if (row->one_processor)
-    pin (true);
+  if (row->placement != ANYWHERE)
+    place (row->placement);
   for (int round = -1; round < settings.rounds; round++)
     for (int i = 0; i < count; i++)
       {
@@ -237,8 +266,8 @@ measure (const struct row *row)
         if (round >= 0)
           times[i][round] = took;
       }
-  if (row->one_processor)
-    pin (false);
+  if (row->placement != ANYWHERE)
+    place (ANYWHERE);
   double theirs = figure_of (row, &row->limit, times[1]);
   table_add (&(struct line){
       .what = row->what,

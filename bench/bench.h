@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /* ---- the amounts: see README.md ---- */
 
@@ -54,6 +55,15 @@ struct way
   double units;          /* that it does at once, of which one is shown; 0: one */
 };
 
+/* Which processors this process and the far end are kept on.  Where they may be anywhere, the time
+   to wake another processor may be all there is to see, and whether that happens is chance.  */
+enum placement
+{
+  ANYWHERE,
+  ONE_PROCESSOR,
+  TWO_PROCESSORS, /* one for each; where there is only one, the row is left out */
+};
+
 struct row
 {
   const char *what;
@@ -62,13 +72,15 @@ struct row
   double (*more) (void); /* NULL: nothing; seconds that ours may take besides */
   double scale;          /* seconds of a round to the unit shown */
   const char *unit;
-  bool one_processor;            /* both ends of both on one: else the time to wake another is all
-                                    there is to see, and whether that happens is chance */
+  enum placement placement;      /* of both ends, of ours and of the limit */
   struct way others[OTHERS_MAX]; /* for comparison; ended by a name of NULL */
 };
 
 /* Whether row WHAT was asked for.  */
 bool is_wanted (const char *what);
+
+/* Keep the far end of what a row measures, if it is not the dispatcher, where the row has it.  */
+void place_far_end (pid_t pid);
 
 /* All ways of ROW in turn, and their medians.  */
 void measure (const struct row *row);

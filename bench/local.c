@@ -69,6 +69,7 @@ byte_round_trips (void)
       _exit (0);
     }
   close (there[0]);
+  place_far_end (pid);
   for (int i = 0; i < ROUND_TRIPS; i++)
     check_system (write (there[1], &byte, 1) == 1 && read (back[0], &byte, 1) == 1, "a pipe");
   close (there[1]);
@@ -195,13 +196,20 @@ static const struct row rows[] = {
     .at_most = 1.3,
     .scale = 1e6 / ROUND_TRIPS,
     .unit = "us",
-    .one_processor = true },
+    .placement = ONE_PROCESSOR },
+  { .what = "one round trip, two processors",
+    .ours = { .once = getenv_round_trips },
+    .limit = { .name = "a byte there and back through pipes", .once = byte_round_trips },
+    .at_most = 1.3,
+    .scale = 1e6 / ROUND_TRIPS,
+    .unit = "us",
+    .placement = TWO_PROCESSORS },
   { .what = "one round trip, three hops",
     .ours = { .once = chained_round_trips },
     .limit = { .name = "through one", .once = getenv_round_trips },
     .scale = 1e6 / ROUND_TRIPS,
     .unit = "us",
-    .one_processor = true },
+    .placement = ONE_PROCESSOR },
   { .what = "10,000 stat at once",
     .ours = { .once = stats_at_once },
     .limit = { .name = "one at a time", .once = stats_one_at_a_time },
