@@ -16,12 +16,12 @@ mkdir "$scratch/bin" "$scratch/home"
 mkdir -m 1777 "$scratch/tmp"
 
 # What it is to be called with, up to the command, is in WANTED, a word on each line; with SAYS it
-# says that instead, and fails.  When it is killed the command is not, but has nothing more to read.
+# says that instead, if it is not empty, and fails, with STATUS if there is one.  When it is killed the command is not, but has nothing more to read.
 cat > "$scratch/bin/stand-in" << 'END'
 #!/bin/bash
-if [ -n "${SAYS:-}" ]; then
-  printf '%s\n' "$SAYS" >&2
-  exit 1
+if [ -n "${SAYS+given}" ]; then
+  [ -z "$SAYS" ] || printf '%s\n' "$SAYS" >&2
+  exit "${STATUS:-1}"
 fi
 while read -r word; do
   if [ "$word" != "${1-}" ]; then
@@ -81,11 +81,11 @@ refuses 'incus:web?uid=root' 'uid=root: the value is a number'
 
 # ---- what is made of the program's words ----
 
-# explains URL WORDS SENTENCE
+# explains URL WORDS SENTENCE [STATUS]
 explains () {
   local said
-  said=$(SAYS=$2 timeout 60 "$longreach" run "$1" -- true 2>&1 < /dev/null) || true
-  if [ "$said" = "longreach: ${1#*:}: $3; it said: $2" ]; then
+  said=$(SAYS=$2 STATUS=${4-} timeout 60 "$longreach" run "$1" -- true 2>&1 < /dev/null) || true
+  if [ "$said" = "longreach: ${1#*:}: $3${2:+; it said: $2}" ]; then
     ok "$1: $3"
   else
     not_ok "$1: $3" "$said"
@@ -107,6 +107,10 @@ explains incus:web 'Error: Instance is not running' "web is not running"
 explains incus:web 'Error: The remote "farm" doesn'\''t exist' "there is no such remote"
 explains machinectl:build 'Failed to connect to bus: Host is down' \
   "the machine build does not run, or has no system bus"
+explains machinectl:build 'Failed to connect to bus: Permission denied' \
+  "you are not allowed to start anything in build"
+explains machinectl:build '' "build lacks the program that was to be run, or can't run it" 203
+explains machinectl:build '' "there is no such user in build" 217
 
 # ---- the contract ----
 
