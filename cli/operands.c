@@ -76,6 +76,9 @@ operands_check_most (const struct subcommand *subcommand, char **operands, size_
 {
   if (count <= most)
     return 0;
+  if (most == 0)
+    return report_usage ("%s takes no operands, so %s is one too many", subcommand->name,
+                         operands[0]);
   return report_usage ("%s takes no more operands than %s, so %s is one too many", subcommand->name,
                        subcommand->operands, operands[most]);
 }

@@ -1797,7 +1797,7 @@ Test (command, config_lists_settings_and_where_they_are)
              "\"source\":\"system\",\"file\":\"/*/system/longreach/longreach.conf\",\"line\":2,"
              "\"overridden\":true}*]}\n",
              "", "config", "--json");
-  LONGREACH (2, "", "*so x is one too many\n", "config", "x");
+  LONGREACH (2, "", "longreach: config takes no operands, so x is one too many\n", "config", "x");
 }
 
 Test (command, a_mistake_in_the_configuration_is_told_by_whatever_needs_it)
