@@ -1,9 +1,10 @@
 #include "cli/json.h"
-#include "cli/subcommand.h"
-#include "cli/timeout.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/results.h"
+#include "cli/subcommand.h"
 #include "cli/text.h"
+#include "cli/timeout.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,14 @@ static const struct cli_option mktemp_options[] = {
   { 0 },
 };
 
+/* What nobody has been told the name of is nobody's.  */
+static void
+remove_unknown (lr_connection *connection, const char *path)
+{
+  const struct lr_remove_args args = LR_REMOVE_ARGS (.path = path);
+  lr_remove (connection, &args, NULL);
+}
+
 static int
 mktemp_at (lr_connection *connection, char **operands, size_t count)
 {
@@ -39,8 +48,11 @@ mktemp_at (lr_connection *connection, char **operands, size_t count)
       text_print (path);
       putchar ('\n');
     }
+  int status = output_write ("", 0, 0);
+  if (status != 0)
+    remove_unknown (connection, path);
   lr_free (path);
-  return 0;
+  return status;
 }
 
 const struct subcommand mktemp_subcommand = {

@@ -1,6 +1,7 @@
 /* The folder of a new connector, written from cli/templates.  */
 
 #include "cli/connect.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/subcommand.h"
 #include "cli/templates.h"
@@ -202,6 +203,22 @@ remove_folder (const char *folder, int descriptor, const struct form *form,
 }
 
 static int
+print_next (const char *folder, const struct form *form, const struct wording *wording)
+{
+  printf ("%s holds a connector, which works: change it into yours.\n", folder);
+  for (const struct template *row = templates; row->folder != NULL; row++)
+    if (is_of (row, form))
+      {
+        printf ("    %s/", folder);
+        print_worded (stdout, row->file, wording);
+        putchar ('\n');
+      }
+  puts ("To see that it does all that a connector has to:");
+  print_worded (stdout, form->next, wording);
+  return output_write ("", 0, 0);
+}
+
+static int
 write_folder (const char *folder, const struct form *form, const struct wording *wording)
 {
   if (mkdir (folder, 0777) != 0)
@@ -217,6 +234,8 @@ write_folder (const char *folder, const struct form *form, const struct wording 
       return status;
     }
   status = fill_folder (folder, descriptor, form, wording);
+  if (status == 0)
+    status = print_next (folder, form, wording);
   if (status != 0)
     remove_folder (folder, descriptor, form, wording);
   close (descriptor);
@@ -267,21 +286,6 @@ warn_of_others (const char *name)
   return status;
 }
 
-static void
-print_next (const char *folder, const struct form *form, const struct wording *wording)
-{
-  printf ("%s holds a connector, which works: change it into yours.\n", folder);
-  for (const struct template *row = templates; row->folder != NULL; row++)
-    if (is_of (row, form))
-      {
-        printf ("    %s/", folder);
-        print_worded (stdout, row->file, wording);
-        putchar ('\n');
-      }
-  puts ("To see that it does all that a connector has to:");
-  print_worded (stdout, form->next, wording);
-}
-
 static int
 new_connector_perform (char **operands, size_t count)
 {
@@ -295,8 +299,6 @@ new_connector_perform (char **operands, size_t count)
     return status;
   struct wording wording = make_wording (name);
   status = write_folder (name, form, &wording);
-  if (status == 0)
-    print_next (name, form, &wording);
   free_wording (&wording);
   return status;
 }

@@ -145,6 +145,14 @@ same "a disk that is full is said" "longreach: cannot write full/full.c: File to
 2" "$(said full)"
 same "and leaves nothing" "no" "$([ -e full ] && echo yes || echo no)"
 
+unheard () {
+  longreach new-connector unheard > /dev/full
+}
+same "what can't be printed is said" \
+  "longreach: cannot write to standard output: No space left on device
+2" "$(said unheard)"
+same "and leaves nothing either" "no" "$([ -e unheard ] && echo yes || echo no)"
+
 same "a place where nothing can be made is said" "longreach: cannot make the folder jail: WHY
 2" "$(cd /proc && said longreach new-connector jail | sed 's/jail: .*/jail: WHY/')"
 

@@ -513,6 +513,8 @@ Test (path_commands, mktemp_makes_a_file_or_a_directory_and_prints_its_path)
   free_finished (&got);
   SHELL (0, "600\n", "", "stat -c %a \"$(TMPDIR=$PWD/d longreach mktemp local:)\"");
   LONGREACH (0, "{\"path\":\"d/*\"}\n", "", "mktemp", "--json", "local:", "d");
+  SHELL (2, "0\n", "longreach: cannot write to standard output: No space left on device\n",
+         "mkdir e; longreach mktemp local: e > /dev/full; status=$?; ls e | wc -l; exit $status");
   LONGREACH (3, "", "longreach: localhost: prefix: *\n", "mktemp", "--prefix=a/b", "local:", "d");
   LONGREACH (1, "", "longreach: localhost: cannot make a file in nosuch: No such file *\n",
              "mktemp", "local:", "nosuch");
