@@ -77,7 +77,7 @@ static const struct field run_fields[] = {
   { "group", offsetof (struct run_request, args.group), FIELD_TEXT, false },
   { "umask", offsetof (struct run_request, args.umask), FIELD_TEXT, false },
   { "cwd", offsetof (struct run_request, args.cwd), FIELD_TEXT, false },
-  { "output_limit", offsetof (struct run_request, args.output_limit), FIELD_SIZE, false },
+  { "output_limit", offsetof (struct run_request, args.output_limit), FIELD_COUNT, false },
   { "timeout", offsetof (struct run_request, args.timeout_ms), FIELD_SECONDS, false },
   { "environment", offsetof (struct run_request, args.environment), FIELD_TEXTS, false },
   { "unset", offsetof (struct run_request, args.unset), FIELD_TEXTS, false },
@@ -216,7 +216,7 @@ static const struct field get_fields[] = {
   { "to", offsetof (struct get_request, to), FIELD_TEXT, false },
   { "limit", offsetof (struct get_request, limit), FIELD_SIZE, false },
   { "offset", offsetof (struct get_request, args.offset), FIELD_SIZE, false },
-  { "length", offsetof (struct get_request, args.length), FIELD_SIZE, false },
+  { "length", offsetof (struct get_request, args.length), FIELD_COUNT, false },
   { "timeout", offsetof (struct get_request, args.timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };
@@ -240,7 +240,10 @@ open_file (struct get_request *get, struct refusal *refusal)
     return refuse_local (refusal, "to", &error);
   /* Nothing here may wait, as opening a FIFO would.  */
   if (get->target.exists && !S_ISREG (get->target.status.st_mode))
-    return refusal_set (refusal, "to", "%s is not a regular file", get->target.name);
+    {
+      local_error_set (&error, 0, "%s is not a regular file", get->target.name);
+      return refuse_local (refusal, "to", &error);
+    }
   if (local_write_begin (&get->target, &get->file, &error) != 0)
     return refuse_local (refusal, "to", &error);
   get->args.descriptor = get->file.descriptor;
@@ -266,8 +269,6 @@ static int
 prepare_get (union arguments *arguments, struct refusal *refusal)
 {
   struct get_request *get = &arguments->get;
-  if (get->args.length == 0)
-    return refusal_set (refusal, "length", "length must be 1 at least");
   return get->to != NULL ? open_file (get, refusal) : open_memory (get, refusal);
 }
 
@@ -420,7 +421,7 @@ static const struct field list_fields[] = {
   { "path", offsetof (struct lr_list_args, path), FIELD_TEXT, true },
   { "itself", offsetof (struct lr_list_args, itself), FIELD_FLAG, false },
   { "no_follow", offsetof (struct lr_list_args, no_follow), FIELD_FLAG, false },
-  { "limit", offsetof (struct lr_list_args, limit), FIELD_SIZE, false },
+  { "limit", offsetof (struct lr_list_args, limit), FIELD_COUNT, false },
   { "timeout", offsetof (struct lr_list_args, timeout_ms), FIELD_SECONDS, false },
   { 0 },
 };

@@ -131,10 +131,11 @@ read_flag (struct reading *reading, const char *name, const json_t *value, lr_fl
 }
 
 static int
-read_size (struct reading *reading, const char *name, const json_t *value, uint64_t *size)
+read_size (struct reading *reading, const char *name, const json_t *value, int least,
+           uint64_t *size)
 {
-  if (!json_is_integer (value) || json_integer_value (value) < 0)
-    return set_problem (reading->problem, name, "%s must be a whole number from 0", name);
+  if (!json_is_integer (value) || json_integer_value (value) < least)
+    return set_problem (reading->problem, name, "%s must be a whole number from %d", name, least);
   *size = (uint64_t) json_integer_value (value);
   return 0;
 }
@@ -164,7 +165,9 @@ read_value (struct reading *reading, const struct field *field, const char *name
     case FIELD_FLAG:
       return read_flag (reading, name, value, place);
     case FIELD_SIZE:
-      return read_size (reading, name, value, place);
+      return read_size (reading, name, value, 0, place);
+    case FIELD_COUNT:
+      return read_size (reading, name, value, 1, place);
     case FIELD_SECONDS:
       return read_seconds (reading, name, value, place);
     case FIELD_VALUE:

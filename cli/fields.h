@@ -17,6 +17,7 @@ enum field_type
   FIELD_BYTES,   /* struct lr_bytes */
   FIELD_FLAG,    /* lr_flag: true or false */
   FIELD_SIZE,    /* uint64_t: a whole number */
+  FIELD_COUNT,   /* the same, and not 0 */
   FIELD_SECONDS, /* uint64_t of milliseconds: a number */
   FIELD_VALUE,   /* const json_t *: anything */
 };

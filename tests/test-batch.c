@@ -112,7 +112,9 @@ Test (batch, local_files_that_can_not_be_used_are_named)
                  "*\"message\":\"line 1: cannot write large: File too large\",\"errno\":27,"
                  "\"host\":null,\"field\":\"to\"*",
                  "", "trap '' XFSZ && ulimit -f 1 && longreach batch local:");
-  LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"fifo\"}", "*fifo is not a regular file*");
+  LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"fifo\"}",
+        "*\"kind\":\"local-file\",\"message\":\"line 1: fifo is not a regular "
+        "file\",*\"field\":\"to\"*");
   LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"nosuch/x\"}",
         "*\"kind\":\"local-file\",*\"field\":\"to\"*");
   LINE ("{\"op\":\"get\",\"file\":\"file\",\"to\":\"directory\"}", "*\"file\":\"directory/file\"*");
@@ -210,7 +212,10 @@ Test (batch, fields_are_checked)
     { "\"run\",\"command\":[]", "command is an empty list", "command" },
     { "\"get\",\"file\":\"f\",\"offset\":-1", "offset must be a whole number from 0", "offset" },
     { "\"get\",\"file\":\"f\",\"offset\":1.5", "offset must be a whole number from 0", "offset" },
-    { "\"get\",\"file\":\"f\",\"length\":0", "length must be 1 at least", "length" },
+    { "\"get\",\"file\":\"f\",\"length\":0", "length must be a whole number from 1", "length" },
+    { "\"run\",\"command\":[\"true\"],\"output_limit\":0",
+      "output_limit must be a whole number from 1", "output_limit" },
+    { "\"list\",\"path\":\".\",\"limit\":0", "limit must be a whole number from 1", "limit" },
     { "\"get\",\"file\":\"f\",\"to\":\"x\",\"limit\":1",
       "limit is for content in the answer, and not with to", "limit" },
     { "\"put\",\"file\":\"f\"", "content is missing, or from, the name of a local file",
