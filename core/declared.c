@@ -39,6 +39,8 @@ struct declaration
   struct template command, push;
   struct explanation *explanations; /* owned */
   size_t explanation_count;
+  char **nothing_run; /* owned, and so are they: words that say that nothing could be run */
+  size_t nothing_run_count;
 };
 
 /* ---- freeing ---- */
@@ -73,6 +75,9 @@ declared_free (struct declaration *declaration)
       template_free (&declaration->explanations[i].sentence);
     }
   free (declaration->explanations);
+  for (size_t i = 0; i < declaration->nothing_run_count; i++)
+    free (declaration->nothing_run[i]);
+  free (declaration->nothing_run);
   free (declaration);
 }
 
@@ -130,6 +135,18 @@ declared_explain (const lr_hop *hop, int status, const char *stderr_tail, lr_tex
           return;
         }
     }
+}
+
+static int
+declared_could_not_run (const lr_hop *hop, int status, const char *stderr_tail)
+{
+  const struct declaration *declaration = declaration_of (hop);
+  char line[LINE_SIZE];
+  (void) status;
+  for (size_t i = 0; i < declaration->nothing_run_count; i++)
+    if (find_line (stderr_tail, declaration->nothing_run[i], line, sizeof line))
+      return 1;
+  return 0;
 }
 
 const struct lr_connector *
@@ -316,6 +333,25 @@ take_waits (struct reading *reading, const char *value)
     reading->declaration->table.flags |= LR_WAITS;
 }
 
+static void
+take_could_not_run (struct reading *reading, const char *value)
+{
+  struct declaration *declaration = reading->declaration;
+  char **grown =
+      realloc (declaration->nothing_run, (declaration->nothing_run_count + 1) * sizeof *grown);
+  char *words = strdup (value);
+  if (grown != NULL)
+    declaration->nothing_run = grown;
+  if (grown == NULL || words == NULL)
+    {
+      free (words);
+      ini_lose (&reading->lines);
+      return;
+    }
+  grown[declaration->nothing_run_count++] = words;
+  declaration->table.could_not_run = declared_could_not_run;
+}
+
 /* ---- reading: what names placeholders ---- */
 
 static int
@@ -418,6 +454,7 @@ static const struct setting settings[] = {
   [SETTING_PUSH] = { "push", true, NULL, finish_push },
   { "explain", true, NULL, finish_explain },
   { "explain_status", true, NULL, finish_explain_status },
+  { "could_not_run", true, take_could_not_run, NULL },
   { "version", false, take_version, NULL },
   { "same_system", false, take_same_system, NULL },
   { "asks", false, take_asks, NULL },

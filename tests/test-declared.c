@@ -97,7 +97,7 @@ static const struct
   { WHOLE "[connector]\nversion = 1\nversion = 2\n", ":8: version is set already, in line 7", "x" },
   { BEGIN "Target = name\n",
     ":4: [connector] has no setting \"Target\"; it has schema, description, target, command, push, "
-    "explain, explain_status, version, same_system, asks and waits",
+    "explain, explain_status, could_not_run, version, same_system, asks and waits",
     "x" },
   /* Behind a mistake only what the file is about still counts.  */
   { "[connector]\ntarget = no\nschema = x\nschema = y\nversion = 1\n", ":2: target: \"no\"" TARGETS,
@@ -493,6 +493,37 @@ Test (declared, the_first_explanation_that_fits_is_told)
     }
   target_free (&target);
   lr_registry_free (registry);
+}
+
+/* The stand-in says in a status of its own that it has no shell, and puts the dispatcher where it
+   is told to; what is there it runs.  */
+Test (declared, words_say_that_nothing_could_be_run)
+{
+  static const char place[] = "#!/bin/sh\ncase $1 in\n  sh) echo 'warning' >&2; "
+                              "echo 'Exec: \"sh\": NOT FOUND anywhere' >&2; exit 9 ;;\n"
+                              "  push) exec tar -x -C \"$2\" ;;\nesac\nexec \"$@\"\n";
+  struct lr_error error;
+  lr_connection *connection;
+  char text[1024];
+  const char *const directory[] = { "directory=/tmp", NULL };
+  struct lr_open_args open = LR_OPEN_ARGS (.url = "x:", .options = directory);
+  write_file (path_in ("place"), place, strlen (place), 0755);
+  for (int known = 0; known < 2; known++)
+    {
+      snprintf (text, sizeof text,
+                BEGIN "target = none\ncommand = %s {command}\npush = %s push {directory}\n"
+                      "could_not_run = no such thing\n%s",
+                path_in ("place"), path_in ("place"),
+                known ? "could_not_run = not found any\n" : "");
+      declare ("x.connector", text);
+      lr_registry *registry = new_registry ();
+      int status = lr_open (registry, &open, &connection, &error);
+      cr_expect_eq (status, known - 1, "%s", error.message);
+      if (!known)
+        cr_expect_not_null (strstr (error.message, "it ended with status 9"), "%s", error.message);
+      lr_close (connection);
+      lr_registry_free (registry);
+    }
 }
 
 /* ---- the table ---- */
