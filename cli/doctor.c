@@ -1,6 +1,7 @@
 #include "cli/connect.h"
 #include "cli/hop.h"
 #include "cli/interruption.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/subcommand.h"
 #include "cli/time.h"
@@ -119,18 +120,23 @@ try_all (lr_connection *connection, struct trial *results)
 
 /* ---- what to do ---- */
 
+#define BY_HAND                                                                                    \
+  "run the command above by hand where this hop starts, with \"true\" in place of SCRIPT or the "  \
+  "dispatcher: as long as that fails, so does the hop"
+
 /* What helps where HOP, of which ERROR was said, has failed.  */
 static const char *
-advice (const struct lr_hop_info *hop, const struct lr_error *error)
+advice (const struct lr_hop_info *hop, int index, const struct lr_error *error)
 {
   if (error->kind == LR_ERROR_UNSUPPORTED)
     return "\"longreach plugins SCHEMA\" tells what a connector can do";
   if (error->kind == LR_ERROR_TIMEOUT)
     return "look whether the host is up and whether something there waits for an answer; "
            "--connect-timeout gives it more time, and --verbose tells what was started";
+  if (prompt_last_hop () == index)
+    return "if what it asked was not answered, or not as it should be, try again; else " BY_HAND;
   if (hop->command != NULL)
-    return "run the command above by hand where this hop starts, with \"true\" in place of SCRIPT "
-           "or the dispatcher: as long as that fails, so does the hop";
+    return BY_HAND;
   return "--verbose tells more";
 }
 
@@ -168,7 +174,7 @@ print_hop (const struct lr_hop_info *hop, size_t index, size_t count, const stru
   hop_print_detail ("dispatcher", hop->version);
   hop_print_detail ("problem", hop->problem);
   if (error != NULL && has_failed (hop))
-    hop_print_detail ("what to do", advice (hop, error));
+    hop_print_detail ("what to do", advice (hop, (int) index, error));
 }
 
 /* The hop I of LIST, which of a target that there is no connection to says nothing of ERROR.  */
@@ -199,7 +205,7 @@ print_all (const struct lr_hop_list *list, const struct trial *results,
 }
 
 static json_t *
-describe (const struct lr_hop_info *hop, const struct lr_error *error)
+describe (const struct lr_hop_info *hop, int index, const struct lr_error *error)
 {
   json_t *object = hop_as_json (hop);
   json_add_text (object, "state", state_name (hop));
@@ -210,7 +216,8 @@ describe (const struct lr_hop_info *hop, const struct lr_error *error)
   json_add_text (object, "directory", hop->directory);
   json_add_text (object, "dispatcher", hop->version);
   json_add_text (object, "problem", hop->problem);
-  json_add_text (object, "advice", error != NULL && has_failed (hop) ? advice (hop, error) : NULL);
+  json_add_text (object, "advice",
+                 error != NULL && has_failed (hop) ? advice (hop, index, error) : NULL);
   return object;
 }
 
@@ -222,7 +229,7 @@ print_json (const struct lr_hop_list *list, const struct trial *results,
   for (size_t i = 0; i < list->count; i++)
     {
       const struct lr_hop_info hop = find_hop (list, i, error);
-      json_append (hops, describe (&hop, error));
+      json_append (hops, describe (&hop, (int) i, error));
     }
   for (size_t i = 0; results != NULL && i < TRIALS; i++)
     {

@@ -29,6 +29,7 @@ enum
 
 static volatile sig_atomic_t came; /* the last one; 0: none */
 
+static int last_hop = -1;
 static int given_up;
 static lr_prompt *unanswered; /* what was asked then */
 
@@ -260,6 +261,7 @@ answer (void *data, lr_prompt *prompt)
 {
   char line[ANSWER_MAX + 1];
   (void) data;
+  last_hop = lr_prompt_hop (prompt);
   const struct remembered *known = recall (prompt);
   if (known != NULL)
     {
@@ -290,6 +292,12 @@ prompt_callback (void)
     return NULL;
   fclose (terminal);
   return answer;
+}
+
+int
+prompt_last_hop (void)
+{
+  return last_hop;
 }
 
 int

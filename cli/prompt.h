@@ -13,6 +13,9 @@ lr_prompt_callback *prompt_callback (void);
    opens many connections to one place.  */
 void prompt_remember (void);
 
+/* The index of the hop that was the last to ask something, from 0; -1: none has.  */
+int prompt_last_hop (void);
+
 /* The signal with which somebody has given up who was asked; 0: nobody.  Then the connection is to
    be closed, and the question forgotten, and with it all answers that are remembered.  */
 int prompt_given_up (void);

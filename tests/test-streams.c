@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -710,4 +711,30 @@ Test (streams, transfers_take_little_memory)
   cr_expect_lt (put, idle + 8192, "put takes %ld KiB more", put - idle);
   cr_expect_lt (get, idle + 8192, "get takes %ld KiB more", get - idle);
   PROGRAM (0, "", "", "cmp", "large", "back");
+}
+
+/* ---- questions ---- */
+
+/* In the place of sudo: it takes the words for itself, and asks until the answer is right.  */
+#define SUDO                                                                                       \
+  "#!/bin/bash\nwhile [ $1 != -- ]; do [ $1 != -p ] || ask=$2; shift; done; shift\n"               \
+  "while echo -n \"$ask\" >&2; read -r answer; do [ $answer != right ] || exec \"$@\"; done\n"
+
+Test (streams, doctor_knows_that_somebody_was_asked)
+{
+  static const char *const answers[] = { "wrong\n", "\004" };
+  char url[PATH_MAX + 64];
+  write_file (path_in ("sudo"), SUDO, strlen (SUDO), 0755);
+  snprintf (url, sizeof url, "sudo:?program=%s", path_in ("sudo"));
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+    {
+      struct dialog *dialog = ON_TERMINAL ("longreach", "doctor", url);
+      dialog_hear (dialog, &dialog->output, "password for");
+      dialog_say (dialog, answers[i]);
+      dialog_hear (dialog, &dialog->output, "sudo, to sudo: fails");
+      dialog_hear (dialog, &dialog->output,
+                   "what to do: if what it asked was not answered, or not as it should be, try "
+                   "again; else run the command above by hand");
+      expect_end (dialog, 255);
+    }
 }
