@@ -867,10 +867,13 @@ say_content (void)
     }
   else if (kind % 4 == 2)
     {
-      packet.window.stream = choice / 8 % 4 == 3 ? 0 : choice / 8 % 4;
+      packet.window.stream = choice / 8 % (FRAME_STREAM_COUNT + 1);
       packet.window.credit = credits[choice % 8];
       say_packet (number, &packet);
-      if (packet.window.stream < FRAME_STREAM_COUNT)
+      /* For the input it is the dispatcher who gives credit.  */
+      if (packet.window.stream == FRAME_STREAM_INPUT)
+        run.broken = true;
+      else if (packet.window.stream < FRAME_STREAM_COUNT)
         seen->credit[packet.window.stream] += packet.window.credit;
     }
   else
