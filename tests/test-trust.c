@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
@@ -418,6 +419,64 @@ Test (trust, a_private_group_may_write)
   cr_assert_eq (seteuid (0), 0);
 }
 
+/* The owner is the user some, STRANGER, whose first group has that number, too.  */
+static const struct
+{
+  const char *what;
+  const char *entry; /* of the group that may write */
+  gid_t group;
+  const char *clause; /* NULL: it is used */
+} groups[] = {
+  { "a group of the owner's name", "some:x:61234:\n", STRANGER, NULL },
+  { "one that lists the owner, too", "some:x:61234:some\n", STRANGER, NULL },
+  { "one with another member", "some:x:61234:some,other\n", STRANGER,
+    " can be written by the group some (its mode is 0664)" },
+  { "the owner's first group, by another name", "all:x:61234:\n", STRANGER,
+    " can be written by the group all (its mode is 0664)" },
+  { "a group of the owner's name that is not the first", "some:x:61235:\n", STRANGER + 1,
+    " can be written by the group some (its mode is 0664)" },
+};
+
+Test (trust, a_private_group_has_the_name_of_its_owner_and_nobody_else, .fini = end_work)
+{
+  static const char passwd[] = "root:x:0:0::/:/bin/sh\nsome:x:61234:61234::/:/bin/sh\n";
+  need_mounts ();
+  struct place place = make_place (&kinds[1], false);
+  write_file (path_in ("passwd"), passwd, strlen (passwd), 0644);
+  mount_at ("/etc/passwd", path_in ("passwd"), NULL, MS_BIND, NULL);
+  write_file (path_in ("group"), "", 0, 0644);
+  mount_at ("/etc/group", path_in ("group"), NULL, MS_BIND, NULL);
+  for (size_t i = 0; i < COUNT (groups); i++)
+    {
+      write_file (path_in ("group"), groups[i].entry, strlen (groups[i].entry), 0644);
+      cr_assert_eq (chown (place.file, STRANGER, groups[i].group), 0);
+      cr_assert_eq (chmod (place.file, 0664), 0);
+      cr_assert_eq (seteuid (STRANGER), 0);
+      expect_use (&kinds[1], &place, FILE_ITSELF, groups[i].clause, groups[i].what);
+      cr_assert_eq (seteuid (0), 0);
+    }
+}
+
+/* Whoever may write there could put another directory in the place of any.  */
+Test (trust, the_root_counts_as_a_directory_on_the_way)
+{
+  struct lr_error error;
+  need_root ();
+  int outside = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  cr_assert_eq (mkdir (path_in ("root"), 0755), 0);
+  cr_assert_eq (chmod (path_in ("root"), 0777), 0);
+  make_config (path_in ("root/file"));
+  cr_assert_eq (chroot (path_in ("root")), 0);
+  lr_registry *registry = lr_registry_new ();
+  int status = use_config (registry, "/file", &error);
+  cr_assert (fchdir (outside) == 0 && chroot (".") == 0);
+  close (outside);
+  lr_registry_free (registry);
+  cr_expect_eq (status, -1);
+  cr_expect_str_eq (error.message, "/file: it is not read, because / can be written by everybody "
+                                   "(its mode is 0777)");
+}
+
 /* Prints what is wrong with the configuration that is named, if anything is.  */
 static const char check_config[] = "#include <longreach/longreach.h>\n"
                                    "#include <stdio.h>\n"
@@ -433,7 +492,8 @@ static const char check_config[] = "#include <longreach/longreach.h>\n"
                                    "  return 0;\n"
                                    "}\n";
 
-/* Whoever owns the library decides what its programs do anyway.  */
+/* Whoever owns the library decides what its programs do anyway; but not where it was found by a
+   relative path, which leads to another one for each place a program is started in.  */
 Test (trust, the_owner_of_the_library_is_trusted)
 {
   char include[1100];
@@ -456,4 +516,15 @@ Test (trust, the_owner_of_the_library_is_trusted)
                     finished.output);
       free_finished (&finished);
     }
+  const char *const relative[] = { "sh",
+                                   "-c",
+                                   "cd \"${1%/*}\" && LD_LIBRARY_PATH=library exec \"$1\" \"$2\"",
+                                   "sh",
+                                   path_in ("check"),
+                                   place.file,
+                                   NULL };
+  struct finished finished = run_program (relative, NULL, 0);
+  cr_expect_eq (finished.status, 0, "%s", finished.error);
+  cr_expect_not_null (strstr (finished.output, "the owner of longreach"), "%s", finished.output);
+  free_finished (&finished);
 }
