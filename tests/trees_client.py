@@ -267,6 +267,19 @@ def owners_and_set_id_bits_come_with_preserve(bench):
     assert stat.S_IMODE(info.st_mode) == 0o6755 and info.st_uid == os.getuid(), info
 
 
+@for_each([("an owner who is not known", "no-such-name-here", None, 1),
+           ("a group that is not known", None, "no-such-name-here", 1),
+           ("an owner", "", None, 0), ("a group", None, "", 0),
+           ("an owner whom only root can give files to", "root" if os.getuid() else "", None, 0)])
+def set_id_bits_do_not_come_without(bench, owner, group, problems):
+    owner = str(os.getuid()) if owner is None else owner
+    group = str(os.getgid()) if group is None else group
+    put_well(bench, enter() + record("F", "f", owner, group, 0o6755, MTIME, 0, 0) + leave() + done(),
+             problems, preserve=True)
+    info = os.lstat(bench.path("t/f"))
+    assert stat.S_IMODE(info.st_mode) == 0o755 and info.st_uid == os.getuid(), info
+
+
 @check
 def what_waits_for_an_id_is_credited_once(bench):
     user, group = str(os.getuid()), str(os.getgid())
