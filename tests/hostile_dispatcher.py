@@ -397,6 +397,8 @@ TREES = {
     "link-then-file": top(link(b"way", b"../outside/kept"), tree_file(b"way")),
     "absolute-link-then-directory": top(link(b"way", b"/"), entered(b"way"), LEFT),
     "file-twice": top(tree_file(b"file"), tree_file(b"file")),
+    "two-links": top(link(b"one", b"x"), link(b"two", b"x")),
+    "two-names": top(tree_file(b"one", number=1), same(b"two", 1)),
     "directory-twice": top(entered(b"sub"), LEFT, entered(b"sub"), tree_file(b"planted"), LEFT),
     "file-then-directory": top(tree_file(b"file"), entered(b"file"), tree_file(b"x"), LEFT),
     "problem-for-a-terminal": top(record(b"P", b"\x1b[2Jname", b"cannot\x1b]0;x\x07\nread", 5)),

@@ -245,16 +245,36 @@ Test (hostile_trees, set_id_bits_are_not_taken_over)
   cr_expect_eq (info.st_mode & 07777, 0777, "%o", info.st_mode);
 }
 
+static const struct
+{
+  const char *mode;
+  uint64_t files, bytes; /* that are wanted; 0: any number */
+  const char *refusal;   /* NULL: that is enough */
+} limits[] = {
+  { "tree-file-twice", 1, 0, REFUSED "more files than are wanted: file" },
+  { "tree-file-twice", 2, 0, NULL },
+  { "tree-two-links", 1, 0, REFUSED "more files than are wanted: two" },
+  { "tree-two-links", 2, 0, NULL },
+  { "tree-two-names", 1, 0, REFUSED "more files than are wanted: two" },
+  { "tree-two-names", 2, 0, NULL },
+  { "tree-file-twice", 0, 3, REFUSED "more bytes than are wanted: file" },
+  { "tree-file-twice", 0, 7, REFUSED "more bytes than are wanted: file" },
+  { "tree-file-twice", 0, 8, NULL },
+};
+
 Test (hostile_trees, no_more_is_taken_than_is_wanted)
 {
-  struct lr_error error;
-  struct lr_tree_args files = LR_TREE_ARGS (.place = LR_TREE_AT, .max_files = 1);
-  cr_expect_eq (get_tree ("tree-file-twice", &files, &error), -1);
-  cr_expect_str_eq (error.message, REFUSED "more files than are wanted: file");
-  remove_target ();
-  struct lr_tree_args bytes = LR_TREE_ARGS (.place = LR_TREE_AT, .max_bytes = 3);
-  cr_expect_eq (get_tree ("tree-file-twice", &bytes, &error), -1);
-  cr_expect_str_eq (error.message, REFUSED "more bytes than are wanted: file");
+  for (size_t i = 0; i < COUNT (limits); i++)
+    {
+      struct lr_error error = { .message = "" };
+      struct lr_tree_args args = LR_TREE_ARGS (.place = LR_TREE_AT, .max_files = limits[i].files,
+                                               .max_bytes = limits[i].bytes);
+      int status = get_tree (limits[i].mode, &args, &error);
+      cr_expect_eq (status, limits[i].refusal == NULL ? 0 : -1, "%s, limit %zu", limits[i].mode, i);
+      if (status != 0)
+        cr_expect_str_eq (error.message, limits[i].refusal == NULL ? "" : limits[i].refusal);
+      remove_target ();
+    }
 }
 
 /* The session is not kept any more where the packets themselves are wrong.  */

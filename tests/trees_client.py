@@ -355,6 +355,15 @@ def directories_end_somewhere_below_each_other(bench):
 
 
 @check
+def directories_that_are_left_out_end_somewhere_too(bench):
+    bench.subdirectory("t")
+    bench.file("t/d")
+    channel = put(bench, tree(*[enter("d")] * 4097, *[leave()] * 4097))
+    channel.expect("TreePlace")
+    channel.expect_invalid("tree")
+
+
+@check
 def a_tree_may_be_nothing_but_problems(bench):
     _, counts, _ = put_well(bench, record("P", "x", "gone", 5) + done())
     assert set(counts.values()) == {0}, counts
