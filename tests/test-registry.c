@@ -247,6 +247,15 @@ Test (registry, what_is_no_regular_file_is_passed_over)
   lr_registry_free (registry);
 }
 
+Test (registry, what_is_hidden_is_passed_over)
+{
+  make_plugin ("a/.hidden.so", "x", "hidden");
+  make_plugin ("b/x.so", "x", "found");
+  lr_registry *registry = new_registry ("ab");
+  expect_served_by (registry, "x", "found");
+  lr_registry_free (registry);
+}
+
 /* Its notes name a schema, but the connector is its own.  */
 Test (registry, a_program_with_a_connector_compiled_in_is_passed_over)
 {
