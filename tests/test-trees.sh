@@ -14,6 +14,7 @@ umask 077 # which must not matter
 clean_up () {
   if [ "$(id -u)" = 0 ]; then
     umount "$scratch/full" 2> /dev/null || true
+    umount "$scratch/disks/"* 2> /dev/null || true
   fi
   chmod -R u+rwx "$scratch" 2> /dev/null || true
   rm -rf "$scratch"
@@ -252,17 +253,17 @@ for direction in put get; do
 done
 rm a/pipe
 if [ "$(id -u)" != 0 ]; then
-  mkdir a/closed a/locked
+  mkdir a/closed
   echo 3 > a/unreadable
   chmod 000 a/closed a/unreadable
   rm -rf b
   copy put -- a b
+  error=$(sort error)
   expect "what can't be read is told, and the rest copied" 2 "$(printf '%s\n' \
     'longreach: cannot open a/closed: Permission denied' \
     'longreach: cannot open a/unreadable: Permission denied' | sort)"
-  error=$(sort error)
   chmod 755 a/closed a/unreadable
-  rm -rf a/closed a/locked a/unreadable
+  rm -rf a/closed a/unreadable
   mkdir -p k/a/one
   chmod 555 k/a/one
   copy put -- a k
@@ -309,6 +310,22 @@ END
     "$longreach" put -r -p "local:?dispatcher=$scratch/far-dispatcher" grouped grouped-there
   same "a group of many is known by its name" 54331 "$(stat -c %g grouped-there/crowd)"
   same "a name that is too long to be told is a number" 54340 "$(stat -c %g grouped-there/long)"
+fi
+
+# ---- several file systems ----
+
+# Where files of several names have the same numbers.
+if [ "$(id -u)" = 0 ] && mkdir -p disks/one disks/two && mount -t tmpfs none disks/one \
+  && mount -t tmpfs none disks/two; then
+  for disk in one two; do
+    echo "$disk" > "disks/$disk/file"
+    ln "disks/$disk/file" "disks/$disk/again"
+  done
+  for direction in put get; do
+    copy "$direction" -- "$scratch/disks" "disks-$direction"
+    same_trees "$direction -r takes files of two disks for two" disks "disks-$direction"
+  done
+  umount disks/*
 fi
 
 # ---- a full disk ----

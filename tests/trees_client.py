@@ -180,6 +180,28 @@ def holes_stay_holes_and_several_names_one_file(bench):
     assert read(bench.path("t/big"))[-4097:] == b"\0" + b"x" * 4096
 
 
+@for_each([("another file", "kept", "t/d/f", errno.ESTALE), ("a link to it", "moved", "t/d/f", errno.ESTALE),
+           ("a link to its directory", "moved", "t/d", errno.ENOTDIR)])
+def another_name_is_for_the_file_that_came_and_not_for(bench, target, place, number):
+    bench.file("kept")
+    channel = bench.session.request("PutTree", path=bench.path("t"), name="", place=0,
+                                    preserve=False)
+    channel.expect("TreePlace")
+    channel.write(enter() + enter("d") + file("f", b"content", identity=1) + leave())
+    bench.session.check_alive()
+    wait_until(lambda: os.path.exists(bench.path("t/d/f")), 5, "the file doesn't come")
+    if target == "kept":
+        os.rename(bench.path("kept"), bench.path(place))
+    else:
+        os.rename(bench.path(place), os.path.join(os.path.dirname(bench.path(place)), target))
+        os.symlink(target, bench.path(place))
+    channel.write(same("g", 1) + leave() + done())
+    channel.eof()
+    channel.expect("TreeDone", files=1)
+    assert [problem[2] for problem in problems_of(channel)] == [number], problems_of(channel)
+    assert not os.path.lexists(bench.path("t/g"))
+
+
 @check
 def a_file_alone_and_a_link_alone_are_trees(bench):
     put_well(bench, file("", b"alone") + done(), path=bench.path("f"))
@@ -319,9 +341,11 @@ def what_waits_for_an_id_is_credited_once(bench):
     ("a larger hole than its size", tree(head("f", 2) + record("H", 3))),
     ("a hole without end", tree(head("f", 2) + record("H", (1 << 64) - 1))),
     ("less content than its size", tree(head("f", 4) + record("C", content=b"abc"), file("g"))),
+    ("a link inside a file", tree(head("f", 2), link("l", "x"), record("C", content=b"ab"))),
     ("a size beyond all files", tree(head("f", (1 << 64) - 1))),
     ("a name of a file that did not come", tree(same("s", 1))),
     ("a later number first", tree(file("f", identity=2))),
+    ("a number a second time", tree(file("f", identity=1), file("l", identity=1))),
     ("an unknown kind", enter() + record("X") + leave() + done()),
     ("a record that is too long", enter() + b"F" + struct.pack(">I", LIMIT + 1)),
     ("a record of 4 GiB", b"D\xff\xff\xff\xff"),
@@ -359,6 +383,35 @@ def directories_that_are_left_out_end_somewhere_too(bench):
     bench.subdirectory("t")
     bench.file("t/d")
     channel = put(bench, tree(*[enter("d")] * 4097, *[leave()] * 4097))
+    channel.expect("TreePlace")
+    channel.expect_invalid("tree")
+
+
+@check
+def a_directory_that_is_moved_away_leads_nowhere_else(bench):
+    """Of more than are held open at a time.  Where it goes is as deep as where it was: whoever goes
+    up from there gets no further than the bench's directory."""
+    where = bench.path("elsewhere" + "/e" * 6)
+    os.makedirs(where)
+    channel = bench.session.request("PutTree", path=bench.path("t"), name="", place=0,
+                                    preserve=False)
+    channel.expect("TreePlace")
+    channel.write(enter() + enter("d") * 40)
+    bench.session.check_alive()
+    wait_until(lambda: os.path.exists(bench.path("t" + "/d" * 40)), 5, "directories don't come")
+    os.rename(bench.path("t" + "/d" * 6), where + "/moved")
+    channel.write(leave() * 35 + file("planted") + leave() * 6 + done())
+    channel.eof()
+    channel.expect_invalid("tree")
+    assert os.listdir(where) == ["moved"]
+
+
+@check
+def a_tree_in_the_place_of_a_file_is_read_to_its_end(bench):
+    bench.file("t")
+    _, _, told = put_well(bench, tree(file("f")), problems=1)
+    assert told[0][2] == errno.ENOTDIR, told
+    channel = put(bench, enter() + done())
     channel.expect("TreePlace")
     channel.expect_invalid("tree")
 
