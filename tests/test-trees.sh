@@ -87,7 +87,7 @@ copy put -- tree sent/
 copy get -- "$scratch/sent/tree" fetched
 same_trees "a tree goes into a directory, under its name" tree sent/tree
 same_trees "and so it does when it is fetched" tree fetched/tree
-chmod u+w sent/tree/sub
+chmod u+w sent/tree/sub "sent/tree/read only" # in which only root could put anything
 rm sent/tree/small sent/tree/sub/*
 echo changed > sent/tree/large
 copy put -- tree sent
