@@ -33,19 +33,18 @@ expect_failure "a jump host from where no way leads on" \
 # What a URL brings into ssh's configuration is run by a shell there.
 printf 'Host *\n  ProxyCommand echo %%h %%r; exit 1\n' > "$scratch/proxy_config"
 mkdir "$scratch/here"
-(
-  cd "$scratch/here"
-  for part in '-oProxyCommand=touch%20hole' ';touch%20hole;' '$(touch%20hole)' '`touch%20hole`' \
-    'a%0Atouch%20hole' '|touch%20hole' "'" '%27;touch%20hole;%27'; do
-    ssh_config=$scratch/proxy_config reach run "ssh:$part" -- true
-    [ "$status" = 255 ] || not_ok "ssh:$part" "status $status: $error"
-    ssh_config=$scratch/proxy_config reach run "ssh:$part@web" -- true
-    [ "$status" = 255 ] || not_ok "ssh:$part@web" "status $status: $error"
-    reach run "ssh:ann@web?dispatcher=$part" -- true
-    reach run "ssh:ann@web?directory=/$part" -- true
-    reach run "ssh:ann@web" -- "$part" || true
-  done
-)
+cd "$scratch/here"
+for part in '-oProxyCommand=touch%20hole' ';touch%20hole;' '$(touch%20hole)' '`touch%20hole`' \
+  'a%0Atouch%20hole' '|touch%20hole' "'" '%27;touch%20hole;%27'; do
+  ssh_config=$scratch/proxy_config reach run "ssh:$part" -- true
+  [ "$status" = 255 ] || not_ok "ssh:$part" "status $status: $error"
+  ssh_config=$scratch/proxy_config reach run "ssh:$part@web" -- true
+  [ "$status" = 255 ] || not_ok "ssh:$part@web" "status $status: $error"
+  reach run "ssh:ann@web?dispatcher=$part" -- true
+  reach run "ssh:ann@web?directory=/$part" -- true
+  reach run "ssh:ann@web" -- "$part" || true
+done
+cd - > /dev/null
 if find "$scratch" -name hole | grep .; then
   not_ok "parts of a URL are never run"
 else
