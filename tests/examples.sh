@@ -125,16 +125,15 @@ same "many-hosts says who has failed, and why" \
   "$status $(sed -n '2,$p' "$scratch/hosts" | sed 's/ two: .*/ two: /; s/"nosuch";.*/"nosuch"/; s/  */ /g' | paste -sd'@' | sed 's/ *@/ ; /g')"
 
 follow_file () {
-  local log=$scratch/followed status=0
+  local log=$scratch/followed shown=yes status=0
   echo one > "$log"
   "${example[@]}" "$scratch/examples/follow" "$log" local: > "$scratch/lines" 2>&1 &
   local pid=$!
-  await "$scratch/lines" "local:: one"
-  echo two >> "$log"
-  await "$scratch/lines" "local:: two"
+  { await "$scratch/lines" "local:: one" && echo two >> "$log" && await "$scratch/lines" "local:: two"; } \
+    || shown=no
   kill -INT "$pid"
   wait "$pid" || status=$?
-  ! pgrep -f "tail.*$log" && [ "$status" = 0 ]
+  ! pgrep -f "tail.*$log" && [ "$shown $status" = "yes 0" ]
 }
 
 holds "follow shows lines as they are written, and ends its command" follow_file
