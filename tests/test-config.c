@@ -654,9 +654,27 @@ Test (config, the_users_file_in_a_home_that_can_not_be_searched_is_not_meant)
 
 /* ---- with more rights than one's caller ---- */
 
+/* A hop of "seen" ends with what its program is called with, and asked by.  */
 static const char tell_all[] =
-    "#include <longreach/longreach.h>\n"
+    "#include <longreach/connector.h>\n"
     "#include <stdio.h>\n"
+    "static void wrap (const lr_hop *hop, const lr_command *inner, lr_command *out) {\n"
+    "  (void) hop;\n"
+    "  lr_command_add (out, \"sh\", \"-c\", \"echo $SSH_ASKPASS $* >&2\", \"sh\");\n"
+    "  lr_command_append (out, inner);\n"
+    "}\n"
+    "LR_CONNECTOR (seen, \"seen\", \"x\", .target_form = LR_TARGET_NONE, .wrap = wrap,\n"
+    "              .flags = LR_SAME_SYSTEM | LR_ASKS);\n"
+    "static void prompt (void *data, lr_prompt *question) {\n"
+    "  (void) data;\n"
+    "  lr_prompt_answer (question, NULL);\n"
+    "}\n"
+    "static void tell_hop (lr_registry *registry, const char *url) {\n"
+    "  struct lr_error error;\n"
+    "  lr_connection *connection;\n"
+    "  struct lr_open_args args = LR_OPEN_ARGS (.url = url, .prompt = prompt);\n"
+    "  puts (lr_open (registry, &args, &connection, &error) == 0 ? url : error.message);\n"
+    "}\n"
     "int main (void) {\n"
     "  char *path;\n"
     "  struct lr_error error;\n"
@@ -668,6 +686,9 @@ static const char tell_all[] =
     "  fputs (path, stdout);\n"
     "  for (size_t i = 0; i < list->count; i++)\n"
     "    printf (\"%s=%s\\n\", list->items[i]->name, list->items[i]->value);\n"
+    "  lr_registry_add_connector (registry, &seen, NULL);\n"
+    "  tell_hop (registry, \"seen:\");\n"
+    "  tell_hop (registry, \"seen:?dispatcher=true\");\n"
     "  lr_free (path);\n"
     "  lr_free (list);\n"
     "  lr_registry_free (registry);\n"
@@ -678,8 +699,13 @@ static const char tell_all[] =
 static void
 expect_told (bool told)
 {
-  static const char *const texts[] = { "/environment\n", "/user\n", "/system\n", "url=near:user\n",
-                                       "default_schema=near\n" };
+  static const char *const texts[] = { "/environment\n",
+                                       "/user\n",
+                                       "/system\n",
+                                       "url=near:user\n",
+                                       "default_schema=near\n",
+                                       "/dispatchers/longreach-dispatcher",
+                                       "/environment-askpass" };
   const char *const command[] = { "setpriv", "--reuid",        "65534",          "--regid",
                                   "65534",   "--clear-groups", path_in ("tell"), NULL };
   struct finished finished = run_program (command, NULL, 0);
@@ -707,6 +733,8 @@ Test (config, a_set_id_program_believes_neither_the_environment_nor_the_user)
   copy_library (path_in ("library"));
   snprintf (include, sizeof include, "%s/include", source_tree ());
   compile_program (include, path_in ("tell.c"), path_in ("library"), path_in ("tell"));
+  setenv ("LONGREACH_DISPATCHER_DIR", "/dispatchers", 1);
+  setenv ("LONGREACH_ASKPASS", "/environment-askpass", 1);
   cr_assert_eq (chmod (path_in ("tell"), 0755), 0);
   expect_told (true);
   cr_assert_eq (chmod (path_in ("tell"), 04755), 0);
