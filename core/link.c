@@ -134,7 +134,9 @@ find_reason (struct link *link)
   const char *why = link->bootstrap == NULL ? NULL : bootstrap_problem (link->bootstrap);
   if (link->problem == NULL && why == NULL)
     explain (link, &explanation);
-  if (explanation.data != NULL)
+  if (link->problem == NULL && transport->unstarted)
+    error_set (reason, LR_ERROR_IO, "%s: on the hop before: %s", link->host, said);
+  else if (explanation.data != NULL)
     error_set (reason, LR_ERROR_IO, "%s: %s%s", link->host, explanation.data, unasked);
   else if (link->problem != NULL || why != NULL)
     error_set (reason, LR_ERROR_IO, "%s: %s%s%s%s", link->host,
@@ -142,6 +144,7 @@ find_reason (struct link *link)
   else
     error_set (reason, LR_ERROR_IO, "%s: the dispatcher is gone: %s%s%s%s", link->host, end, colon,
                said, unasked);
+  reason->errnum = transport->errnum;
   if (link->late)
     {
       reason->kind = link->reached ? LR_ERROR_IO : LR_ERROR_TIMEOUT;
@@ -873,7 +876,7 @@ attempt_has_ended (struct link *link)
   };
   text_free (&explanation);
   link->attempt_over = false;
-  if (!bootstrap_go_on (link->bootstrap, &end))
+  if (transport->unstarted || !bootstrap_go_on (link->bootstrap, &end))
     {
       link->phase = LINK_ENDING;
       reason_is_known (link);

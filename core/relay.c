@@ -4,12 +4,10 @@
 
 #include "core/relay.h"
 
-#include "core/command.h"
 #include "core/error.h"
 #include "core/session.h"
 #include "core/tunnel.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +48,14 @@ is_over (struct transport *transport)
     transport->hooks->output_ended (transport->context);
 }
 
-/* As a shell has it: what can't be run is a status and a line on stderr.  */
 static void
 note_failure (struct transport *transport, const struct packet *packet)
 {
   struct lr_error error;
   tunnel_describe_failure ("", packet, &error);
   const char *what = error.message + strspn (error.message, ": ");
-  transport->status_known = true;
-  transport->status = error.errnum == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+  transport->unstarted = true;
+  transport->errnum = error.errnum;
   transport_hear (transport, what, strlen (what), false);
 }
 

@@ -117,9 +117,10 @@ Test (chain, that_breaks_off_names_the_hop)
     { "local:a,local:b?dispatcher=false,local:c", 0, LR_ERROR_IO, 1,
       "b: the dispatcher is gone: it ended with status 1" },
     { "local:a,local:b,local:c?dispatcher=/no/such", 0, LR_ERROR_IO, 2,
-      "c: the dispatcher is gone: it ended with status 127; it said: cannot run /no/such: No such "
-      "file "
-      "or directory" },
+      "c: on the hop before: cannot run /no/such: No such file or directory" },
+    /* What has a push is not taken for a place without a shell.  */
+    { "local:a,docker:b?program=/no/such", 0, LR_ERROR_IO, 1,
+      "b: on the hop before: cannot run /no/such: No such file or directory" },
     { "local:a,local:b?dispatcher=sh -c sleep%201000", 300, LR_ERROR_TIMEOUT, 1,
       "b: no dispatcher has answered within 300 milliseconds" },
     { "local:a?protocol=plain,local:b", 0, LR_ERROR_UNSUPPORTED, 0,

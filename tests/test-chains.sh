@@ -97,7 +97,7 @@ refuses "the second hop is not there" "nobody: there is no such container; docke
   "ssh:one?$ssh,docker:nobody?$daemon,exec:chroot /"
 refuses "the last hop is not there" "chroot: the dispatcher is gone: *" \
   "ssh:one?$ssh,docker:shell?$daemon,exec:chroot /nowhere"
-refuses "the program of a hop is where the hop starts" "bare: it has no shell, *; it said: cannot run docker: *" \
+refuses "the program of a hop is where the hop starts" "bare: on the hop before: cannot run docker: No such file or directory" \
   "docker:shell,docker:bare"
 refuses "a user is of one hop" "shell: there is no such user in the container; *" \
   "ssh:one?$ssh,docker:nobody9@shell?$daemon,local:"
