@@ -4,6 +4,7 @@
 #include "tests/support.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,35 @@ Test (tree_calls, a_waiting_caller_is_told_from_inside)
   cr_expect_eq (told.result->problems, PIPES);
   lr_free (told.result);
   lr_close (told.connection);
+}
+
+static void
+note_directory (void *data, const struct lr_tree_problem *problem)
+{
+  int *count = data;
+  ++*count;
+  cr_expect_eq (problem->errnum, EISDIR, "%s", problem->message);
+}
+
+Test (tree_calls, a_directory_stands_in_the_way_of_a_file)
+{
+  struct lr_error error;
+  struct lr_tree_result *result;
+  lr_connection *connection = open_local ();
+  int count = 0;
+  mkdir (path_in ("sent"), 0755);
+  struct lr_tree_args args = LR_TREE_ARGS (.here = path_in ("tree/1"), .there = path_in ("sent"),
+                                           .problem = note_directory, .data = &count);
+  cr_assert_eq (lr_put_tree (connection, &args, &result, &error), 0, "%s", error.message);
+  cr_expect_eq (result->problems, 1);
+  lr_free (result);
+  args.here = path_in ("sent");
+  args.there = path_in ("tree/1");
+  cr_assert_eq (lr_get_tree (connection, &args, &result, &error), 0, "%s", error.message);
+  cr_expect_eq (result->problems, 1);
+  cr_expect_eq (count, 2);
+  lr_free (result);
+  lr_close (connection);
 }
 
 Test (tree_calls, what_makes_no_sense_is_refused)

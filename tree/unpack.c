@@ -302,14 +302,15 @@ take_leave (struct unpack *unpack)
 
 /* ---- files ---- */
 
-/* Give what has the name TEMPORARY its name NAME; 0, or an errno.  */
+/* Give what has the name TEMPORARY its name NAME, "." for a top that is a directory already; 0, or
+   an errno.  */
 static int
 take_name (struct unpack *unpack, const char *temporary, const char *name)
 {
   int directory = here (unpack);
   if (renameat (directory, temporary, directory, name) == 0)
     return 0;
-  int errnum = errno;
+  int errnum = strcmp (name, ".") == 0 ? EISDIR : errno;
   unlinkat (directory, temporary, 0);
   return errnum;
 }
