@@ -63,10 +63,9 @@ struct transport
   uint64_t patience; /* milliseconds after each signal */
   struct loop_timer timer;
   bool status_known;
-  int status; /* once reaped: exit status, or -N for signal N */
-  bool
-      unstarted; /* through another session: it could not be started there, and the tail says why */
-  int errnum;    /* of that; 0: none */
+  int status;     /* once reaped: exit status, or -N for signal N */
+  bool unstarted; /* another session could not start it; the tail says why */
+  int errnum;     /* of that; 0: none */
 };
 
 /* Make it a transport of LOOP that nothing has been started for.  */
