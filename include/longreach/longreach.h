@@ -347,8 +347,8 @@ int lr_submit_open (lr_registry *registry, const struct lr_open_args *args, lr_c
 
 /* Close CONNECTION and free it: what still runs at the far side for it is ended there, and what is
    submitted is answered with CANCELLED.  A connection with a loop of its own is waited for until
-   the far side has ended; another one ends while its loop is dispatched.  Its processes can only be
-   freed after this.  NULL is allowed.  Mirrors: Connector.close.  */
+   the far side has ended; another one ends while its loop is dispatched.  Its processes are over
+   then, and stay until they are freed.  NULL is allowed.  Mirrors: Connector.close.  */
 void lr_close (lr_connection *connection);
 
 /* The host's name in URL, by the rules of its last hop's connector; nothing is opened.
@@ -1143,7 +1143,7 @@ int lr_process_has_ended (lr_process *process, enum lr_stream stream);
 
 /* Without waiting: give its input up to SIZE bytes.  Returns how many it took; less than SIZE, and
    LR_PROCESS_INPUT will tell when it takes more.  What a command that has closed its input is given
-   is dropped, and so is what one is given whose input is attached.  */
+   is dropped; so is what comes behind its end, and what one is given whose input is attached.  */
 size_t lr_process_offer (lr_process *process, const void *data, size_t size);
 
 /* Waiting: read at least one byte, up to SIZE, or none at the end; *GOT is how many.  What comes on
