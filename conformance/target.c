@@ -330,7 +330,36 @@ find_programs (struct target *target)
   lr_free (result);
 }
 
-/* Take NAME for the other user, if it is one, and, for root, one without root's group.  OWN is the
+/* Whether the far side's user namespace has ID, by what it says in MAP; where it says nothing, it
+   has.  */
+static bool
+has_id (const struct target *target, const char *map, int64_t id)
+{
+  struct lr_download_args args =
+      LR_DOWNLOAD_ARGS (.file = map, .limit = 100000, .timeout_ms = target->patience);
+  struct lr_download_result *result;
+  long long first, count;
+  bool has = false;
+  if (lr_download (target->connection, &args, &result, NULL) != 0)
+    return true;
+  for (const char *line = result->content.data; *line != '\0' && !has;
+       line += strcspn (line, "\n"), line += *line == '\n')
+    has = sscanf (line, "%lld %*d %lld", &first, &count) == 2 && id >= first && id - first < count;
+  lr_free (result);
+  return has;
+}
+
+/* Whether root can become USER, who then is not of root's group, which is OWN's.  */
+static bool
+can_become (const struct target *target, const struct lr_user_entry *user,
+            const struct lr_user_entry *own)
+{
+  return user->gid != 0 && (own == NULL || user->gid != own->gid)
+         && has_id (target, "/proc/self/uid_map", user->uid)
+         && has_id (target, "/proc/self/gid_map", user->gid);
+}
+
+/* Take NAME for the other user, if it is one, and, for root, one that root can become.  OWN is the
    dispatcher's user, or NULL.  */
 static void
 try_other (struct target *target, const char *name, const struct lr_user_entry *own)
@@ -340,8 +369,7 @@ try_other (struct target *target, const char *name, const struct lr_user_entry *
   struct lr_user_entry *entry;
   if (lr_query_user (target->connection, &query, &entry, NULL) != 0)
     return;
-  if (entry->uid != target->uid
-      && (target->uid != 0 || (entry->gid != 0 && (own == NULL || entry->gid != own->gid))))
+  if (entry->uid != target->uid && (target->uid != 0 || can_become (target, entry, own)))
     target->other = entry;
   else
     lr_free (entry);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Holds this machine's dispatchers to the conformance suite, in both protocols: as this user, and if
-# that is root also as an ordinary one, and in an empty system without any program.
+# that is root also as an ordinary one, in a user namespace that has no other, and in an empty system
+# without any program.
 set -eu
 # shellcheck source=tests/conforms.sh
 . "$(dirname "$0")/conforms.sh"
@@ -48,6 +49,7 @@ if [ "$(id -u)" -ne 0 ]; then
 else
   # With a group more, which commands of other users must not have.
   start_all root setpriv --groups 7
+  start user-namespace "unshare --user --map-root-user $scratch/installed"
   start_all ordinary setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env HOME=/
   mkdir -p "$scratch/empty/dev" "$scratch/empty/tmp"
   cp -a /dev/null "$scratch/empty/dev"
