@@ -133,6 +133,9 @@ advice (const struct lr_hop_info *hop, int index, const struct lr_error *error)
   if (error->kind == LR_ERROR_TIMEOUT)
     return "look whether the host is up and whether something there waits for an answer; "
            "--connect-timeout gives it more time, and --verbose tells what was started";
+  if (hop->system != NULL)
+    return "the way there works, and a shell is there: what a dispatcher needs besides, and the "
+           "options for that, are in longreach(3), \"Getting a dispatcher there\"";
   if (prompt_last_hop () == index)
     return "if what it asked was not answered, or not as it should be, try again; else " BY_HAND;
   if (hop->command != NULL)

@@ -1728,6 +1728,12 @@ Test (command, doctor_tells_which_hop_fails_and_what_to_do)
              "    what to do: *\n",
              "", "doctor", "-o", "dispatcher=/nowhere/x", "local:");
   LONGREACH (255,
+             "exec, to env: fails, * ms\n*"
+             "    system: Linux *\n"
+             "    problem: env: its directory /nowhere is not there, *\n"
+             "    what to do: the way there works, *\"Getting a dispatcher there\"\n",
+             "", "doctor", "exec:env?directory=/nowhere");
+  LONGREACH (255,
              "{\"hops\":[{*\"state\":\"fails\"*\"problem\":\"*\",\"advice\":\"*\"},{*"
              "\"state\":\"not tried\"*}],\"tried\":[]}\n",
              "", "doctor", "--json", "local:?dispatcher=/nowhere/x,local:");
