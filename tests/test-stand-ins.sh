@@ -52,11 +52,11 @@ becomes () {
   fi
 }
 
-becomes kubectl:web "exec --stdin --quiet web --"
+becomes kubectl:web "exec --stdin web --"
 becomes 'kubectl:deployment/web?namespace=shop&container=c&context=x&kubeconfig=/k' \
-  "--kubeconfig /k --context x --namespace shop exec --stdin --quiet --container c deployment/web --"
+  "--kubeconfig /k --context x --namespace shop exec --stdin --container c deployment/web --"
 becomes "kubectl:web?program=env LR_TEST=1 $scratch/bin/stand-in sub" \
-  "sub exec --stdin --quiet web --"
+  "sub exec --stdin web --"
 becomes incus:farm:web "exec --mode non-interactive farm:web --"
 becomes 'incus:web?uid=1000&gid=100&cwd=/srv&project=shop' \
   "exec --mode non-interactive --project shop --user 1000 --group 100 --cwd /srv web --"
@@ -99,6 +99,8 @@ explains kubectl:web \
 explains kubectl:web 'error: container nope is not valid for pod web' \
   "there is no such container in web"
 explains kubectl:web 'error: context "nope" does not exist' "there is no such context"
+explains kubectl:web 'error: stat /nosuch: no such file or directory' \
+  "its configuration can't be read"
 explains kubectl:web \
   'The connection to the server localhost:8080 was refused - did you specify the right host or port?' \
   "the cluster can't be reached"
@@ -124,7 +126,7 @@ conform () {
   pids+=($!)
 }
 
-conform kubectl kubectl:web "exec --stdin --quiet web --"
+conform kubectl kubectl:web "exec --stdin web --"
 conform incus incus:web "exec --mode non-interactive web --"
 conform machinectl machinectl:build "--quiet --pipe --wait --collect --machine build --"
 for index in "${!pids[@]}"; do
