@@ -177,7 +177,8 @@ store_number (const struct cli_option *option, const char *value, struct option_
   unsigned long number = strtoul (value, &end, 10);
   if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number < 1
       || number > UINT_MAX)
-    set_problem (problem, "--%s takes a number from 1, not \"%s\"", option->name, value);
+    set_problem (problem, "--%s takes a number from 1 to %u, not \"%s\"", option->name, UINT_MAX,
+                 value);
   else
     *option->number = (unsigned) number;
 }

@@ -185,8 +185,9 @@ touch_perform (char **operands, size_t count)
   if (given.date != NULL && given.reference != NULL)
     return report_usage ("touch: --date and --reference both say which time it is to be");
   if (given.date != NULL && !moment_parse (given.date, &moment))
-    return report_usage (
-        "touch: --date takes @SECONDS or a time as 2026-11-22T10:00:00, not \"%s\"", given.date);
+    return report_usage ("touch: --date takes @SECONDS or a time as 2026-11-22T10:00:00, in the "
+                         "years 1678 to 2261, not \"%s\"",
+                         given.date);
   lr_connection *connection;
   int status = connect_open (operands[0], &connection);
   if (status == 0)

@@ -342,12 +342,13 @@ Test (command, wrong_usage_says_what_is_wrong)
   LONGREACH (2, "", "longreach: put: --mode needs its argument OCTAL; *\n", "put", "--mode");
   LONGREACH (2, "", "longreach: --plugin-dir needs the name of a directory\n", "stat",
              "--plugin-dir=", "local:", "/");
-  LONGREACH (2, "", "*a number from 1, not \"0\"*", "ping", "-c", "0", "local:");
-  LONGREACH (2, "", "*a number from 1, not \"-1\"*", "ping", "-c", "-1", "local:");
-  LONGREACH (2, "", "*a number from 1, not \"+1\"*", "ping", "-c", "+1", "local:");
-  LONGREACH (2, "", "*a number from 1, not \"1x\"*", "ping", "--count=1x", "local:");
-  LONGREACH (2, "", "*a number from 1, not \"\"*", "ping", "--count=", "local:");
-  LONGREACH (2, "", "*a number from 1*", "ping", "-c99999999999999999999", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not \"0\"*", "ping", "-c", "0", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not \"-1\"*", "ping", "-c", "-1", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not \"+1\"*", "ping", "-c", "+1", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not \"1x\"*", "ping", "--count=1x", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not \"\"*", "ping", "--count=", "local:");
+  LONGREACH (2, "", "*a number from 1 to 4294967295, not*", "ping", "-c99999999999999999999",
+             "local:");
   LONGREACH (2, "", "*there is no subcommand nosuch*", "help", "nosuch");
   LONGREACH (2, "", "*did you mean stat?\n", "help", "stta");
 }

@@ -437,6 +437,9 @@ Test (path_commands, touch_says_what_it_could_not_do)
              "--json", "-r", "nosuch", "local:", "x");
   LONGREACH (2, "", "longreach: touch: --date takes *, not \"tomorrow\"\n", "touch", "-d",
              "tomorrow", "local:", "x");
+  LONGREACH (2, "",
+             "longreach: touch: --date takes *, in the years 1678 to 2261, not \"1600-01-01\"\n",
+             "touch", "-d", "1600-01-01", "local:", "x");
   LONGREACH (2, "", "longreach: touch: --date and --reference *\n", "touch", "-d", "@1", "-r",
              "file", "local:", "x");
   SHELL (0, "file\n", "", "ls -A");
