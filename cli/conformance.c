@@ -63,6 +63,8 @@ check_usage (size_t operands)
       return report_usage ("conformance: there is no check %s; longreach conformance --list has "
                            "them all",
                            given.only.items[i]);
+  if (given.directory != NULL && given.directory[0] == '\0')
+    return report_usage ("conformance: --directory names no directory");
   if (operands == 0 && !given.list)
     return report_usage ("conformance needs URL; see longreach conformance --help");
   return 0;

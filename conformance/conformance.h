@@ -55,8 +55,9 @@ typedef void conformance_announce (void *data, const struct conformance_place *p
 struct conformance_settings
 {
   const struct lr_open_args *open; /* how each connection is opened; with a loop */
-  const char *directory;   /* at the far side, where the one directory is made; NULL: the first that
-                              can be written of TMPDIR, /tmp, /var/tmp, /dev/shm and the home */
+  const char *directory;   /* at the far side, where the one directory is made, or it is an error;
+                              NULL: the first that can be written of TMPDIR, /tmp, /var/tmp,
+                              /dev/shm and the home, or none */
   const char *const *only; /* "FAMILY" or "FAMILY/NAME", ended by NULL; NULL: all */
   uint64_t patience_ms;    /* how long one thing may take before that is a failure; 0: 20 seconds */
   int (*is_stopped) (void); /* whether to end early, as if no check had been left; NULL: never */

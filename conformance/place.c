@@ -135,8 +135,20 @@ find_place (struct target *target, const char *parent)
   return target->directory != NULL;
 }
 
-void
-place_make (struct target *target)
+/* Nothing can be made in the one place that was asked for.  */
+static int
+refuse_place (const struct target *target, struct lr_error *error)
+{
+  *error = (struct lr_error){ .kind = LR_ERROR_INVALID_VALUE, .hop = -1 };
+  snprintf (error->host, sizeof error->host, "%s", target->host);
+  snprintf (error->field, sizeof error->field, "directory");
+  snprintf (error->message, sizeof error->message, "%s: nothing can be made in \"%s\"",
+            target->host, target->settings->directory);
+  return -1;
+}
+
+int
+place_make (struct target *target, struct lr_error *error)
 {
   struct lr_getenv_args temporary =
       LR_GETENV_ARGS (.key = "TMPDIR", .timeout_ms = target->patience);
@@ -167,6 +179,11 @@ place_make (struct target *target)
       break;
   lr_free (given);
   lr_free (home);
+  bool is_found = (target->has & NEED (PLACE)) != 0 || target_is_stopped (target);
+  bool is_possible = rooms || (target->has & NEED (UPLOADS)) != 0;
+  return target->settings->directory != NULL && is_possible && !is_found
+             ? refuse_place (target, error)
+             : 0;
 }
 
 /* ---- tidying up ---- */

@@ -507,8 +507,7 @@ target_open (struct target *target, struct lr_error *error)
   if ((target->has & NEED (RUNS)) != 0)
     find_programs (target);
   find_circumstances (target);
-  place_make (target);
-  return 0;
+  return place_make (target, error);
 }
 
 void

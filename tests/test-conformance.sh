@@ -58,6 +58,19 @@ else
   start empty-system-plain "chroot $scratch/empty /dispatcher" -o protocol=plain
 fi
 
+# in_vain DIRECTORY SENTENCE: where nothing can be made that was named is no reason to check less.
+in_vain () {
+  local said status=0
+  said=$("$longreach" conformance --directory="$1" local: 2>&1 > "$scratch/in-vain") || status=$?
+  if [ "$status" = 2 ] && [ "${said##*$'\n'}" = "longreach: $2" ] && [ ! -s "$scratch/in-vain" ]; then
+    ok "a directory that can't be used is said: \"$1\""
+  else
+    not_ok "a directory that can't be used is said: \"$1\"" "$status: $said"
+  fi
+}
+in_vain /no/where 'localhost: nothing can be made in "/no/where"'
+in_vain '' 'conformance: --directory names no directory'
+
 # ends_with SIGNAL STATUS: what the signal ends, in the midst of the checks, leaves nothing either.
 ends_with () {
   local status=0 pid directory=$scratch/ended
