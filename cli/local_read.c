@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,7 +73,11 @@ local_read_input (struct buffer *input, struct local_error *error)
 {
   for (;;)
     {
+      /* Whoever has it too may have made it one that doesn't wait.  */
+      struct pollfd source = { .fd = STDIN_FILENO, .events = POLLIN };
       ssize_t got = read (STDIN_FILENO, buffer_reserve (input, PIECE), PIECE);
+      if (got < 0 && errno == EAGAIN && poll (&source, 1, -1) >= 0)
+        continue;
       if (got < 0 && errno == EINTR)
         continue;
       if (got < 0)

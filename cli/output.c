@@ -2,6 +2,7 @@
 #include "cli/report.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,10 @@ write_all (int descriptor, const char *data, size_t size)
 {
   while (size > 0)
     {
+      struct pollfd output = { .fd = descriptor, .events = POLLOUT };
       ssize_t written = write (descriptor, data, size);
+      if (written < 0 && errno == EAGAIN && poll (&output, 1, -1) >= 0)
+        continue;
       if (written < 0 && errno == EINTR)
         continue;
       if (written < 0)

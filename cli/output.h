@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* Write all of DATA.  Returns 0, or -1 and errno.  Safe in a signal handler.  */
+/* Write all of DATA, waiting also where somebody has made DESCRIPTOR one that doesn't.  Returns 0,
+   or -1 and errno.  Safe in a signal handler.  */
 int write_all (int descriptor, const char *data, size_t size);
 
 /* Write DATA to standard output, after what stdio holds for it.  Returns STATUS, or that of a

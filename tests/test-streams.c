@@ -684,6 +684,28 @@ Test (streams, a_get_that_nobody_reads_ends_like_any_program)
            "longreach get local: large - | head -c 1 > /dev/null; echo ${PIPESTATUS[0]}");
 }
 
+/* As a program that shares its terminal or pipe with others may have left it.  */
+#define WITHOUT_WAITING(end, other, script)                                                        \
+  "import fcntl, os, subprocess, sys, time\n"                                                      \
+  "pipe = dict(zip(('stdin', 'stdout'), os.pipe()))\n"                                             \
+  "fcntl.fcntl(pipe['" end "'], fcntl.F_SETFL, os.O_NONBLOCK)\n"                                   \
+  "shared = {'" end "': pipe['" end "']}\n"                                                        \
+  "words = ['longreach', 'run', '-o', 'protocol=plain', 'local:'] + sys.argv[1:]\n"                \
+  "program = subprocess.Popen(words, **shared)\n"                                                  \
+  "os.close(pipe['" end "'])\n"                                                                    \
+  "time.sleep(0.3)\n" script "os.close(pipe['" other "'])\n"                                       \
+  "sys.exit(program.wait())\n"
+
+Test (streams, descriptors_that_do_not_wait_are_waited_for)
+{
+  PROGRAM (0, "late", "", "python3", "-c",
+           WITHOUT_WAITING ("stdin", "stdout", "os.write(pipe['stdout'], b'late')\n"), "cat");
+  PROGRAM (0, "1000000\n", "", "python3", "-c",
+           WITHOUT_WAITING ("stdout", "stdin",
+                            "print(len(open(pipe['stdin'], 'rb', closefd=False).read()))\n"),
+           "head", "-c", "1000000", "/dev/zero");
+}
+
 static long
 peak_of (const char *const *words)
 {
