@@ -185,11 +185,23 @@ copy (int from, int to, off_t size)
   return 0;
 }
 
-/* Room for SIZE bytes is made before anything is overwritten, where the file system knows how.  */
+/* Whether there is room for SIZE bytes, which then are set aside.  Where none can be for another
+   reason, writing will tell.  */
+static bool
+has_room (int file, off_t size)
+{
+  int failed;
+  do
+    failed = fallocate (file, FALLOC_FL_KEEP_SIZE, 0, size);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG);
+}
+
+/* Nothing is overwritten before there is room for it.  */
 static int
 fill (int from, int to, off_t size)
 {
-  if (size > 0 && fallocate (to, FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP)
+  if (!has_room (to, size))
     return -1;
   return copy (from, to, size) == 0 && ftruncate (to, size) == 0 ? check_written (to) : -1;
 }

@@ -269,23 +269,29 @@ replacement_write (struct replacement *replacement, const char *data, size_t siz
           replacement->in_place ? "cannot keep the content for" : "cannot write");
 }
 
-/* Set SIZE bytes aside; 0, or an errno.  They don't show in the file's size: it takes that from
-   what is written.  In memory it would cost as much as writing them: there it is only looked
-   whether there is room.  */
+/* Set SIZE bytes of FILE aside, in fallocate's MODE; 0, or the errno that says that there is no
+   room. Where none can be set aside for another reason, writing will tell.  */
+static int
+set_aside (int file, int mode, off_t size)
+{
+  int failed;
+  do
+    failed = fallocate (file, mode, 0, size);
+  while (failed != 0 && errno == EINTR);
+  bool full = failed != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+  return full ? errno : 0;
+}
+
+/* The same for a new file, whose size is what is written.  In memory it would cost as much as
+   writing: there it is only looked whether there is room.  */
 static int
 reserve (int file, uint64_t size)
 {
   struct statfs system;
-  int failed;
-  if (fstatfs (file, &system) == 0 && system.f_type == TMPFS)
-    {
-      uint64_t blocks = size / (uint64_t) system.f_bsize;
-      return system.f_blocks > 0 && blocks > system.f_bavail ? ENOSPC : 0;
-    }
-  do
-    failed = fallocate (file, FALLOC_FL_KEEP_SIZE, 0, (off_t) size);
-  while (failed != 0 && errno == EINTR);
-  return failed == 0 || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+  if (fstatfs (file, &system) != 0 || system.f_type != TMPFS)
+    return set_aside (file, FALLOC_FL_KEEP_SIZE, (off_t) size);
+  uint64_t blocks = size / (uint64_t) system.f_bsize;
+  return system.f_blocks > 0 && blocks > system.f_bavail ? ENOSPC : 0;
 }
 
 void
@@ -493,14 +499,14 @@ content_size (struct replacement *replacement)
              : -1;
 }
 
-/* Make TARGET large enough for SIZE bytes, before anything else of it changes.  */
+/* Make TARGET large enough for SIZE bytes, before anything else of it changes.  NFS sets nothing
+   aside beyond the end of a file, so it is lengthened.  */
 static void
 make_room (struct replacement *replacement, int target, off_t size)
 {
-  if (size <= replacement->old_info.st_size || fallocate (target, 0, 0, size) == 0
-      || errno == EOPNOTSUPP || errno == ENOSYS)
-    return;
-  fail (replacement, errno, "there is no room for the new content of");
+  int errnum = size <= replacement->old_info.st_size ? 0 : set_aside (target, 0, size);
+  if (errnum != 0)
+    fail (replacement, errnum, "there is no room for the new content of");
 }
 
 static void

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Holds this machine's dispatchers to the conformance suite, in both protocols: as this user, and if
-# that is root also as an ordinary one, in a user namespace that has no other, and in an empty system
-# without any program.
+# that is root also as an ordinary one, in a user namespace that has no other, under a kernel that lacks
+# calls, and in an empty system without any program.
+# shellcheck disable=SC2154 # the environment has builddir
 set -eu
 # shellcheck source=tests/conforms.sh
 . "$(dirname "$0")/conforms.sh"
@@ -50,6 +51,10 @@ else
   # With a group more, which commands of other users must not have.
   start_all root setpriv --groups 7
   start user-namespace "unshare --user --map-root-user $scratch/installed"
+  for lack in calls-since-3.14 fallocate; do
+    start "without-$lack" "$builddir/tests/without $lack $scratch/installed"
+    start "portable-without-$lack" "$builddir/tests/without $lack $scratch/portable"
+  done
   start_all ordinary setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env HOME=/
   mkdir -p "$scratch/empty/dev" "$scratch/empty/tmp"
   cp -a /dev/null "$scratch/empty/dev"
