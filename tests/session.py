@@ -153,6 +153,7 @@ class Channel:
         assert stream in self.content, f"Data comes on stream {stream}"
         assert stream not in self.ended, "Data comes behind Eof"
         assert len(content) <= self.session.data_size, f"{len(content)} bytes come in one Data"
+        self.session.largest = max(self.session.largest, len(content))
         self.received[stream] += len(content)
         assert self.received[stream] <= self.allowed[stream], "Data comes beyond the window"
         self.content[stream] += content
@@ -265,6 +266,7 @@ class Session:
         self.raw = False
         self.acks = 0  # on channel 0
         self.data_size = DATA_LIMIT
+        self.largest = 0  # of the Data that came
         if hello is not False:
             self.hello(**(hello or {}))
 

@@ -240,6 +240,7 @@ def data_is_no_larger_than_hello_wants(bench, data_size):
         channel = read_file(session, bench.file("some", content))
         expect_content(channel, content)
         expect_completed(spawn(session, "cat", bench.path("some")), stdout=content)
+        assert session.largest >= 1024, f"no Data is larger than {session.largest}"
         session.finish()
 
 
