@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -1234,6 +1235,27 @@ Test (command, get_keeps_the_owner_of_the_file_it_replaces)
   cr_expect (info.st_uid == ORDINARY_ID && info.st_gid == 1);
   cr_expect_eq (info.st_mode & 07777, 06755);
   expect_text ("local", "new");
+  /* Also where only the group is another one.  */
+  cr_assert_eq (chown ("local", 0, 1), 0);
+  cr_assert_eq (chmod ("local", 02755), 0);
+  succeed ("get", "local:", "remote", "local", NULL);
+  cr_assert_eq (stat ("local", &info), 0);
+  cr_expect (info.st_uid == 0 && info.st_gid == 1);
+  cr_expect_eq (info.st_mode & 07777, 02755);
+}
+
+/* Nothing can take its place, and what was to is not left beside it.  */
+Test (command, get_overwrites_a_file_that_is_a_mount_point)
+{
+  need_mounts ();
+  write_text ("remote", "new");
+  cr_assert_eq (mkdir ("place", 0755), 0);
+  write_text ("place/file", "old, and longer");
+  mount_at ("place/file", "place/file", NULL, MS_BIND, NULL);
+  succeed ("get", "local:", "remote", "place/file", NULL);
+  undo_mounts ();
+  expect_text ("place/file", "new");
+  expect_nothing_hidden ();
 }
 
 Test (command, a_failed_get_leaves_the_old_file)
