@@ -1552,6 +1552,23 @@ Test (session, a_channel_that_its_owner_has_abandoned_goes_on_consuming)
   expect_told ("");
 }
 
+Test (session, abandoning_gives_credit_once_for_what_came)
+{
+  struct owner a = { .name = "a" };
+  give_banner ();
+  open_channel (&running, &a);
+  sent ();
+  answer (1, PACKET_STARTED);
+  give_data (1, 1, 1000); /* too little to give credit for at once */
+  a.keeps = true;
+  give_data (1, 1, WINDOW / 2);
+  expect_told ("a:Started, a:data 1");
+  abandon (&a);
+  uint64_t credit[2] = { 0, 0 };
+  take_credit (credit, COUNT (credit));
+  cr_expect_eq (credit[1], 1000 + WINDOW / 2);
+}
+
 Test (session, abandoning_cancels_and_late_packets_are_ignored)
 {
   struct owner a = { .name = "a", .ends = false }, b = { .name = "/b" };
