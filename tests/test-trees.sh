@@ -118,6 +118,8 @@ copy put -- a/. b
 same_trees "of a source that ends with /. the content goes there" a b
 copy put -- a/. b
 same_trees "also if the target is there" a b
+copy put -- a/one/.. b
+same_trees "and of one that ends with /.." a b
 copy put -- a/ c
 same_trees "a slash at the end means nothing" a c
 copy put -- to-a d
