@@ -699,6 +699,18 @@ def spawn_as_another_user_without_the_right_is_a_process_error(bench):
 
 
 @check
+def spawn_as_another_user_keeps_no_groups_where_they_cannot_be_set(bench):
+    """Not even where that is the one right that is missing."""
+    only_root()
+    user = other_user()
+    prefix = ["setpriv", "--regid", str(user.pw_gid), "--groups", "7", "--bounding-set", "-setgid"]
+    with bench.start(prefix=prefix) as session:
+        channel = spawn(session, "true", user=user.pw_name)
+        assert channel.expect("ProcessError")["message"], "there is no message"
+        session.finish()
+
+
+@check
 def spawn_in_a_directory_that_cannot_be_entered_is_a_process_error(bench):
     path = bench.subdirectory("closed", 0o700 if ROOT else 0)
     fields = {"user": other_user().pw_name} if ROOT else {}
@@ -2520,7 +2532,7 @@ def a_signal_ends_an_idle_dispatcher(bench):
             session.check_alive()
             before = time.monotonic()
             session.process.send_signal(signum)
-            session.wait(10)
+            assert session.wait(10) == (-signum, b""), "it does not end by the signal"
             assert elapsed(before) <= 3, elapsed(before)
 
 
