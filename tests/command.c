@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -18,19 +17,6 @@
 #include <unistd.h>
 
 /* ---- each test works in a directory of its own ---- */
-
-static char source_directory[PATH_MAX];
-
-/* The top of the source tree: make says where it is, else this file's name does.  */
-static void
-find_source (void)
-{
-  const char *given = getenv ("srcdir");
-  char *here = strdup (__FILE__);
-  const char *top = given != NULL ? given : dirname (dirname (here));
-  cr_assert_not_null (realpath (top, source_directory), "there is no directory %s", top);
-  free (here);
-}
 
 /* A directory that can't be searched would turn each ENOENT of exec into EACCES.  */
 static void
@@ -48,7 +34,6 @@ search_only_what_can_be_searched (void)
 void
 begin_command_test (void)
 {
-  find_source ();
   cr_assert_eq (chdir (make_directory ()), 0);
   search_only_what_can_be_searched ();
   signal (SIGPIPE, SIG_DFL);
@@ -64,8 +49,8 @@ end_command_test (void)
 const char *
 source_file (const char *name)
 {
-  static char path[PATH_MAX + 64];
-  snprintf (path, sizeof path, "%s/%s", source_directory, name);
+  static char path[PATH_MAX];
+  snprintf (path, sizeof path, "%s/%s", source_tree (), name);
   return path;
 }
 
