@@ -133,12 +133,15 @@ done
 
 # Who ignores SIGHUP and has let go of the output outlives its leader, but not the end; and so does who
 # made a process group of its own.
-start run local: sh -c '(trap "" HUP; exec sleep 60 > /dev/null 2>&1 < /dev/null) & sleep 60'
-sleep 0.5
+rm -f "$scratch/ready"
+start run local: sh -c "(trap '' HUP; touch '$scratch/ready'; exec sleep 60 > /dev/null 2>&1 < /dev/null) &
+  sleep 60"
+wait_until "$PATIENCE" test -e "$scratch/ready"
 end KILL
 check_nothing_is_left "a child that ignores SIGHUP, and its client"
-start run local: sh -c 'timeout 60 sleep 60; true'
-sleep 0.5
+rm -f "$scratch/ready"
+start run local: sh -c "timeout 60 sh -c 'touch \"$scratch/ready\"; sleep 60'; true"
+wait_until "$PATIENCE" test -e "$scratch/ready"
 end KILL
 check_nothing_is_left "a child in a process group of its own, and its client"
 
