@@ -1639,6 +1639,28 @@ Test (session, what_an_abandoned_owner_has_lent_is_not_touched_any_more)
       }
 }
 
+Test (session, input_that_may_be_secret_is_wiped_when_it_is_sent)
+{
+  static const char nothing[100];
+  for (int abandoned = 0; abandoned < 2; abandoned++)
+    {
+      struct iovec pieces[SESSION_PIECES];
+      struct owner a = { .name = "a", .input = input_of (100), .input_left = 100 };
+      give_banner ();
+      open_channel (&writing, &a);
+      session_keep_secret (a.channel);
+      let_write_control ();
+      cr_assert_eq (session_output (far.session, pieces), 2, "a header, and the input");
+      const char *input = pieces[1].iov_base;
+      cr_expect_eq (memcmp (input, input_of (100), 100), 0);
+      if (abandoned)
+        abandon (&a);
+      sent ();
+      cr_expect_eq (memcmp (input, nothing, 100), 0, "abandoned: %d", abandoned);
+      restart ();
+    }
+}
+
 static void
 abandon_itself (struct owner *owner)
 {
