@@ -39,4 +39,5 @@ def main():
     print(f"{looked_at} looked at")
 
 
-main()
+if __name__ == "__main__":
+    main()

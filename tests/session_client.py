@@ -26,6 +26,7 @@ from checks import Skip, check, for_each, make_all, shorten, wait_until
 from machine import (ROOT, environment, group_name, mounting, only_ordinary_user, only_root,
                      other_group, other_user, process_is_gone, read, unused_id, user_name)
 from packets import u32, u64
+from remembers import places
 from session import (ANSWERS, DATA_LIMIT, FOREVER, PACKET_LIMIT, PATIENCE, REQUESTS, WINDOW,
                      WINDOW_LIMIT, Session, SessionRoom, data, encode, frame)
 
@@ -1534,6 +1535,26 @@ def what_is_typed_is_not_shown_and_has_no_meaning(bench):
     channel.send("Keys", text=text + b"\n")
     channel.expect_output(text + b"\n")
     expect_asked(channel)
+
+
+@for_each([("comes at once", 0), ("comes in two pieces", 80)])
+def what_is_typed_is_not_remembered_where_it(bench, behind):
+    """BEHIND: so many of its bytes come only when all before them has been read.  What is looked for
+    is longer than a register, of which a signal may leave a copy."""
+    session = bench.session
+    channel = asking(session, 'read line < /dev/tty; echo "${#line}"')
+    channel.started()
+    secret = os.urandom(80).hex()
+    keys = frame(channel.number, encode("Keys", text=secret + "\n"))
+    before = session.acks
+    session.outgoing += frame(0, CHECK_ALIVE) * 200 + keys[:len(keys) - behind]
+    session.until(lambda: session.acks == before + 200, "no Ack came")
+    session.outgoing += keys[len(keys) - behind:]
+    assert channel.line() == b"160"
+    expect_asked(channel)
+    for part in [secret[:79], secret[81:]]:
+        found = list(places(session.process.pid, part.encode()))
+        assert not found, f"it is in {found}"
 
 
 @check
