@@ -1785,6 +1785,14 @@ def write_follows_links(bench):
     channel.send("Cancel")
     channel.expect_errno(errno.ECANCELED)
     bench.leftovers("link", "target", "dangling")
+    channel = write(session, bench.path("dangling"))
+    session.check_alive()
+    wait_until(lambda: os.path.exists(bench.path("elsewhere")), 5, "what it leads to is not made")
+    bench.file("elsewhere", b"somebody's")
+    channel.send("Cancel")
+    channel.expect_errno(errno.ECANCELED)
+    session.check_alive()
+    assert read(bench.path("elsewhere")) == b"somebody's"
     write_all(session, bench.path("dangling")).expect("Written", in_place=False)
     assert read(bench.path("elsewhere")) == b"new"
 
