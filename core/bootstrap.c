@@ -40,10 +40,12 @@ enum
 
 /* A file that is stored is looked at before it is run: `-x` knows nothing of a noexec mount, so
    that a small one is tried first.  A shell that gets as far as to say that there is nothing to run
-   it with (127), as busybox's does without /proc, was let by the mount.  Signals end nothing until
-   the dispatcher takes them, since something is left to be removed: who sends one closes its input,
-   too.  Where there is no /dev/null, what is written there would make a file of that name: what is
-   not to be heard is closed instead, behind what is opened, which would get its number.  */
+   it with (127), as busybox's does without /proc, was let by the mount.  So is the dispatcher,
+   before it is the one to remove itself: another processor's may end at once, or where a policy
+   says so. Signals end nothing until the dispatcher takes them, since something is left to be
+   removed: who sends one closes its input, too.  Where there is no /dev/null, what is written there
+   would make a file of that name: what is not to be heard is closed instead, behind what is opened,
+   which would get its number.  */
 const char bootstrap_script[] =
     "trap \"\" HUP INT PIPE TERM; n=$1; z=$2; k=$4; m=$(uname -sm 2>&-); echo LR-HERE $n "
     "$m; "
@@ -59,8 +61,9 @@ const char bootstrap_script[] =
     "head -c $z >\"$p\" 2>&-; r=$?; "
     "if test $r = 127; then e=$(dd bs=1 count=$z 2>&1 >\"$p\"); r=$?; fi; "
     "s=$(wc -c <\"$p\" 2>&-); s=$((${s:-$z})); "
-    "if test $r = 0 && test $s = $z; then echo LR-PUT $n \"$d\"; exec \"$p\" --session $n --remove "
-    "\"$t\"; fi; "
+    "if test $r = 0 && test $s = $z; then e=$(\"$p\" --version 2>&1 <\"$p\"); r=$?; "
+    "if test $r = 0; then echo LR-PUT $n \"$d\"; exec \"$p\" --session $n --remove \"$t\"; fi; "
+    "rm -rf \"$t\"; echo LR-DEAD $n $r \"$e\"; exit 1; fi; "
     "rm -rf \"$t\"; case $r in 0) echo LR-SHORT $n $s;; 127) echo LR-TOOLS $n;; "
     "*) echo LR-FULL $n $i;; esac; exit 1; fi; "
     "rm -rf \"$t\"; done; echo LR-NODIR $n; exit 1";
@@ -568,6 +571,20 @@ keep_fact (char *fact, size_t size, const char *rest)
   text_escape (fact, size, rest, strcspn (rest, "\r\n"));
 }
 
+/* STATUS, of a dispatcher that only had to say its version, and what was said instead.  */
+static void
+take_dead (struct bootstrap *bootstrap, const char *rest)
+{
+  char *said, shown[REFUSAL_SIZE];
+  unsigned long status = strtoul (rest, &said, 10);
+  said += strspn (said, " ");
+  text_escape (shown, sizeof shown, said, strcspn (said, "\r\n"));
+  set_problem (bootstrap,
+               "the dispatcher was stored there, and could not be run: it ended with "
+               "status %lu%s%s",
+               status, shown[0] == '\0' ? "" : "; it said: ", shown);
+}
+
 bool
 bootstrap_take_line (struct bootstrap *bootstrap, const char *line)
 {
@@ -589,6 +606,8 @@ bootstrap_take_line (struct bootstrap *bootstrap, const char *line)
   else if ((rest = find_word (bootstrap, line, "LR-SHORT")) != NULL)
     set_problem (bootstrap, "only %lu bytes of the dispatcher (%zu) have arrived there",
                  strtoul (rest, NULL, 10), bootstrap->payload.size);
+  else if ((rest = find_word (bootstrap, line, "LR-DEAD")) != NULL)
+    take_dead (bootstrap, rest);
   else if ((rest = find_word (bootstrap, line, "LR-FULL")) != NULL)
     take_full (bootstrap, rest);
   else if (find_word (bootstrap, line, "LR-TOOLS") != NULL)

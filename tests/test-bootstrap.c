@@ -392,6 +392,20 @@ Test (bootstrap, the_dispatcher_for_another_machine_type_is_sent_then)
   end ();
 }
 
+Test (bootstrap, a_dispatcher_that_dies_there_is_removed_and_told)
+{
+  static const char dies[] = "#!/bin/dash\necho not here >&2\nkill -ILL $$\n";
+  begin ();
+  make_bin ("dash");
+  add_script ("uname", "#!/bin/dash\necho Linux other\n");
+  make_dispatchers ();
+  write_file (path_in ("lib/portable/linux-other/longreach-dispatcher"), dies, strlen (dies), 0755);
+  set_environment (true);
+  expect_refusal (WORK, "web: the dispatcher was stored there, and could not be run: it ended with "
+                        "status 132; it said: not here");
+  end ();
+}
+
 Test (bootstrap, a_far_side_that_changes_its_machine_type_is_given_up)
 {
   begin ();
