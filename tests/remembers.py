@@ -11,6 +11,8 @@ import contextlib
 import os
 import sys
 
+LIMIT = 1 << 30  # bytes: what is larger is a sanitizer's own
+
 
 def places(pid, text):
     """Where it is: what is mapped there."""
@@ -20,6 +22,8 @@ def places(pid, text):
             if "w" not in rights:
                 continue
             start, end = (int(bound, 16) for bound in bounds.split("-"))
+            if end - start > LIMIT:
+                continue
             memory.seek(start)
             if text in memory.read(end - start):
                 yield rest[3] if len(rest) > 3 else bounds
