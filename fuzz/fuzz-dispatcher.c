@@ -1020,6 +1020,8 @@ greet (unsigned choice)
   run.leaves = packet.hello.lease > 0;
   if (choice < 240)
     say_packet (0, &packet);
+  else
+    run.data_size = FRAME_DATA_MAX; /* a Hello that comes later asks for nothing less */
 }
 
 /* How the client goes.  */
