@@ -7,7 +7,7 @@ by `longreach config`.  Whatever can't be treated like that has a row in BLOCKS,
 needs to be there beforehand is in FILES.  A block that is neither fails the test."""
 
 # What is beneath these in a document is beneath the test's own directory instead.
-PLACES = ["/tmp/", "/home/ann", "/opt/", "/srv/", "/var/log/", "/etc/motd", "/etc/keys/",
+PLACES = ["/tmp", "/home/ann", "/opt/", "/srv/", "/var/log/", "/etc/motd", "/etc/keys/",
           "/etc/nginx/", "/usr/libexec/longreach/"]
 
 # What documents take for granted: files at home (where commands start, and where "web" and the

@@ -134,7 +134,8 @@ class World:
     def move(self, text):
         """TEXT with the places that documents name moved into this world."""
         for place in known.PLACES:
-            text = re.sub(rf"(?<![\w./}}]){re.escape(place)}", lambda _, p=place: self.place(p), text)
+            name = re.escape(place) + ("" if place.endswith("/") else r"(?![\w.-])")
+            text = re.sub(rf"(?<![\w./}}]){name}", lambda _, p=place: self.place(p), text)
         return text
 
     def run(self, words, text="", directory=None):
