@@ -349,14 +349,25 @@ has_id (const struct target *target, const char *map, int64_t id)
   return has;
 }
 
+bool
+target_has_user (const struct target *target, int64_t uid)
+{
+  return has_id (target, "/proc/self/uid_map", uid);
+}
+
+bool
+target_has_group (const struct target *target, int64_t gid)
+{
+  return has_id (target, "/proc/self/gid_map", gid);
+}
+
 /* Whether root can become USER, who then is not of root's group, which is OWN's.  */
 static bool
 can_become (const struct target *target, const struct lr_user_entry *user,
             const struct lr_user_entry *own)
 {
   return user->gid != 0 && (own == NULL || user->gid != own->gid)
-         && has_id (target, "/proc/self/uid_map", user->uid)
-         && has_id (target, "/proc/self/gid_map", user->gid);
+         && target_has_user (target, user->uid) && target_has_group (target, user->gid);
 }
 
 /* Take NAME for the other user, if it is one, and, for root, one that root can become.  OWN is the

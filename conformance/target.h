@@ -113,6 +113,10 @@ const char *target_lacks (const struct target *target, uint64_t needs);
    it can't be run.  */
 bool target_try (struct target *target, const char *const *words, struct lr_run_result **result);
 
+/* Whether the far side's user namespace has these ids; it has all where it doesn't tell.  */
+bool target_has_user (const struct target *target, int64_t uid);
+bool target_has_group (const struct target *target, int64_t gid);
+
 /* Remove what was made, and close.  */
 void target_close (struct target *target);
 
